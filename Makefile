@@ -1,0 +1,58 @@
+# The commands of the project; `make help` lists them. Each torch release has its own virtual environment.
+
+TORCH ?= 2.13.0
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# A pip configuration may cap torch to one release; another release is then installed without it.
+OTHER_TORCH_PIP_CONFIG ?= /dev/null
+
+PINNED_TORCH := 2.13.0
+VENV := .venv-$(TORCH)
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq
+PINS := constraints/torch-$(PINNED_TORCH).txt
+STAMP := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help environment demo test lint types test-torch benchmark clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@echo "  TORCH=x.y.z chooses the torch release, $(PINNED_TORCH) by default"
+
+environment: $(STAMP) ## install everything, pinned, in .venv-$(TORCH)
+
+$(STAMP): pyproject.toml $(PINS)
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+ifeq ($(TORCH),$(PINNED_TORCH))
+	$(PIP) --constraint $(PINS) --editable '.[dev]'
+else
+	grep -v '^torch==' $(PINS) > $(VENV)/constraints.txt
+	PIP_CONFIG_FILE=$(OTHER_TORCH_PIP_CONFIG) $(PIP) --constraint $(VENV)/constraints.txt torch==$(TORCH)
+	# The encoder of the demo is left out, since it would bring the capped torch back.
+	$(PIP) --constraint $(VENV)/constraints.txt --editable '.[test]'
+endif
+	touch $@
+
+demo: environment ## compile a real sentence encoder, keep it in a bundle, start it again warm
+	$(BIN)/python benchmarks/demo.py
+
+test: lint types ## check style and types, then run the whole suite (needs Debian's chromium)
+	$(BIN)/python -m pytest
+
+lint: environment ## ruff: rules and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: environment ## mypy, strict
+	$(BIN)/mypy
+
+test-torch: environment ## only the tests that compile, for one torch release: make test-torch TORCH=2.15.0
+	$(BIN)/python -m pytest -m torch
+
+benchmark: environment ## measure what the project promises
+	$(BIN)/python benchmarks/listing.py
+	$(BIN)/python benchmarks/capture.py
+
+clean: ## remove the environments and everything that was built
+	rm -rf .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist demo.megacache demo.html
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

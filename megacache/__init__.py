@@ -1,0 +1,76 @@
+"""megacache: see, trust and carry the caches of torch.compile, from inside Jupyter.
+
+Every public name is imported when it is first asked for, so `import megacache` is quick and needs no torch. The rooms:
+`bundle` (the file), `compiler` (all that touches torch), `views` (tables, tree, figures, HTML), `explain` (why),
+`sessions`, `magics`, `cli`.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import InteractiveShell
+
+    from megacache.bundle import Bundle, merge
+    from megacache.errors import MegacacheError
+    from megacache.explain import diff
+    from megacache.report import LoadReport
+    from megacache.sessions import Session, disable, enable, load, save, session
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Bundle",
+    "LoadReport",
+    "MegacacheError",
+    "Session",
+    "__version__",
+    "diff",
+    "disable",
+    "enable",
+    "load",
+    "load_ipython_extension",
+    "merge",
+    "save",
+    "session",
+]
+
+# The session room is called `sessions`: a submodule `session` would take the place of the function of that name.
+_HOMES = {
+    "Bundle": "megacache.bundle",
+    "LoadReport": "megacache.report",
+    "MegacacheError": "megacache.errors",
+    "Session": "megacache.sessions",
+    "diff": "megacache.explain",
+    "disable": "megacache.sessions",
+    "enable": "megacache.sessions",
+    "load": "megacache.sessions",
+    "merge": "megacache.bundle",
+    "save": "megacache.sessions",
+    "session": "megacache.sessions",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
+
+def load_ipython_extension(shell: InteractiveShell) -> None:
+    """Register `%%megacache` and `%megacache`; this is what `%load_ext megacache` calls.
+
+    Args:
+        shell: The running IPython shell.
+    """
+    from megacache.magics import register
+
+    register(shell)

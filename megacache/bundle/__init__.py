@@ -1,0 +1,33 @@
+"""The bundle: one SQLite file that holds sessions and artifacts, checked on every read, safe to open from anywhere.
+
+Layer: bundle. The class is in `bundle`; what its methods do in `append`, `verify`, `compact`, `union` and `prune`; the
+tables in `rows`, the contents in `packs` and `frames`, torch's own container in `torch_format` and `exchange`; how the
+file is opened in `connection` and `schema`. FORMAT.md tells the format.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from megacache.bundle.append import SaveReport
+from megacache.bundle.bundle import Bundle, merge
+
+if TYPE_CHECKING:
+    from megacache.bundle.compact import CompactReport
+    from megacache.bundle.prune import PruneReport
+    from megacache.bundle.verify import VerifyReport
+
+__all__ = ["Bundle", "CompactReport", "PruneReport", "SaveReport", "VerifyReport", "merge"]
+
+_HOMES = {
+    "CompactReport": "megacache.bundle.compact",
+    "PruneReport": "megacache.bundle.prune",
+    "VerifyReport": "megacache.bundle.verify",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)

@@ -1,0 +1,160 @@
+"""Append: add what is new to a bundle, in one transaction whose cost follows what is new.
+
+Layer: bundle.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import sha256 as hash_of
+from pathlib import Path
+
+from megacache.bundle import rows
+from megacache.bundle.connection import writing
+from megacache.bundle.packs import PackReader, PackWriter, repack
+from megacache.bundle.references import forget, referenced
+from megacache.errors import ArtifactNotFoundError, BundleError, CorruptBundleError
+from megacache.recording import Recording
+from megacache.views.units import count, format_bytes, format_duration
+
+ABSORBED_SIZE_BYTES = 512 << 10
+"""Below this raw size the last pack is written anew together with new contents, so that many small saves stay small."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SaveReport:
+    """What one save added to a bundle.
+
+    `new_size_bytes` counts the new contents before compression, `written_bytes` how much the file grew.
+    """
+
+    path: Path
+    new_artifact_count: int
+    new_size_bytes: int
+    written_bytes: int
+    artifact_count: int
+    duration_us: int
+
+    @classmethod
+    def of(cls, reports: Sequence[SaveReport]) -> SaveReport:
+        """Sum up several saves into one bundle.
+
+        Args:
+            reports: At least one, in order.
+
+        Returns:
+            The sums; the path and the artifact count are those of the last.
+        """
+        return cls(
+            path=reports[-1].path,
+            new_artifact_count=sum(each.new_artifact_count for each in reports),
+            new_size_bytes=sum(each.new_size_bytes for each in reports),
+            written_bytes=sum(each.written_bytes for each in reports),
+            artifact_count=reports[-1].artifact_count,
+            duration_us=sum(each.duration_us for each in reports),
+        )
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        new = f"{count(self.new_artifact_count, 'new artifact')} of {self.artifact_count:,}"
+        grown = f"{format_bytes(self.new_size_bytes)} in {format_bytes(max(self.written_bytes, 0))} of file"
+        return f"saved {self.path}: {new}, {grown}, {format_duration(self.duration_us)}"
+
+
+def append(path: Path, saves: Iterable[tuple[Recording, bool]], contents: Mapping[str, bytes]) -> SaveReport:
+    """Add rows and the contents that they refer to.
+
+    Args:
+        path: A bundle.
+        saves: Recordings, and of each whether its values replace those in the bundle (otherwise they fill gaps).
+        contents: By digest, at least those that the bundle has not; those that no row refers to are passed over.
+
+    Returns:
+        What was added.
+
+    Raises:
+        ArtifactNotFoundError: When a row refers to a content that is neither in the bundle nor in `contents`.
+        BundleError: When a content has another digest than its key, or the bundle cannot be written; see `errors`.
+    """
+    started = time.perf_counter_ns()
+    with writing(path) as connection:
+        old_size_bytes = path.stat().st_size
+        new_artifact_count = new_size_bytes = 0
+        for recording, is_newer in saves:
+            missing = _missing(connection, recording)
+            _check_presence(missing, contents, path)
+            stale = _replaced_contents(connection, recording) if is_newer else set()
+            new_artifact_count += rows.write(connection, recording, is_newer=is_newer)
+            if stale:
+                forget(connection, stale - referenced(connection))
+            new_size_bytes += _write_contents(connection, missing, contents, path)
+        (artifact_count,) = connection.execute("SELECT count(*) FROM artifact").fetchone()
+    return SaveReport(
+        path=path,
+        new_artifact_count=new_artifact_count,
+        new_size_bytes=new_size_bytes,
+        written_bytes=path.stat().st_size - old_size_bytes,
+        artifact_count=artifact_count,
+        duration_us=(time.perf_counter_ns() - started) // 1000,
+    )
+
+
+def _missing(connection: sqlite3.Connection, recording: Recording) -> list[str]:
+    """Return the digests that rows refer to and the bundle lacks, each once, in the order of the rows."""
+    wanted = dict.fromkeys(
+        [
+            *(each.content_sha256 for each in recording.artifacts),
+            *(each.components_sha256 for each in recording.artifact_uses if each.components_sha256 is not None),
+            *(each.content_sha256 for each in recording.documents),
+        ]
+    )
+    known = "SELECT 1 FROM blob WHERE sha256 = ?"
+    return [digest for digest in wanted if connection.execute(known, (digest,)).fetchone() is None]
+
+
+def _check_presence(missing: Iterable[str], contents: Mapping[str, bytes], path: Path) -> None:
+    absent = [digest for digest in missing if digest not in contents]
+    if absent:
+        message = f"{len(absent)} contents, the first {absent[0][:12]}, are neither in {path} nor in this save"
+        raise ArtifactNotFoundError(f"{message}: nothing was saved; hand them over too", cache_key=absent[0])
+
+
+def _replaced_contents(connection: sqlite3.Connection, recording: Recording) -> set[str]:
+    """Return the old contents of documents that this save replaces, such as the events of a session that goes on."""
+    old = "SELECT content_sha256 FROM document WHERE session_id = ? AND ordinal = ? AND content_sha256 <> ?"
+    keys = ((each.session_id, each.ordinal, each.content_sha256) for each in recording.documents)
+    return {digest for key in keys for (digest,) in connection.execute(old, key)}
+
+
+def _write_contents(
+    connection: sqlite3.Connection, missing: list[str], contents: Mapping[str, bytes], path: Path
+) -> int:
+    """Write the missing contents, together with those of a small last pack, and return their size."""
+    if not missing:
+        return 0
+    writer = PackWriter(connection)
+    _absorb_last_pack(connection, PackReader(str(path)), writer)
+    size_bytes = 0
+    for digest in missing:
+        content = contents[digest]
+        if hash_of(content).hexdigest() != digest:
+            message = f"a content handed over as {digest[:12]} has another hash: nothing was saved into {path}"
+            raise BundleError(message, path=str(path))
+        writer.add(digest, content)
+        size_bytes += len(content)
+    writer.flush()
+    return size_bytes
+
+
+def _absorb_last_pack(connection: sqlite3.Connection, reader: PackReader, writer: PackWriter) -> None:
+    row = connection.execute("SELECT pack_id, raw_size_bytes FROM pack ORDER BY pack_id DESC LIMIT 1").fetchone()
+    if row is None or row[1] > ABSORBED_SIZE_BYTES:
+        return
+    try:
+        repack(connection, [row[0]], reader, writer)
+    except CorruptBundleError:
+        # It stays as it is, for `verify` to find; what is new is saved all the same.
+        return

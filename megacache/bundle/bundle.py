@@ -1,0 +1,339 @@
+"""Bundle: one file that holds sessions and artifacts.
+
+Layer: bundle. What each method does is told by the file of its name; the format by FORMAT.md.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from megacache.bundle import connection, rows
+from megacache.bundle.append import SaveReport, append
+from megacache.bundle.narrow import narrowed
+from megacache.bundle.packs import PackReader
+from megacache.errors import BundleNotFoundError, NotABundleError, UsageError
+from megacache.recording import Recorded, Recording
+
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Self
+
+    from megacache.bundle.compact import CompactReport
+    from megacache.bundle.prune import PruneReport
+    from megacache.bundle.verify import VerifyReport
+
+AnyPath = str | os.PathLike[str]
+
+
+class Bundle(Recorded):
+    """One `*.megacache` file: sessions, artifacts and documents, of one machine or many.
+
+    Reading never changes the file. Every change is one transaction: it is in the file whole, or not at all, and several
+    processes may save into one bundle at a time. A bundle may be shared by threads and survives a fork.
+
+    Attributes:
+        path: The file.
+        format_version: The version of the file's format.
+    """
+
+    def __init__(self, path: AnyPath) -> None:
+        self.path = Path(path)
+        self._reader = connection.Reader(self.path)
+        self._packs = PackReader(str(self.path))
+        with self._reader.snapshot():
+            self.format_version = self._reader.format_version
+
+    @classmethod
+    def open(cls, path: AnyPath) -> Self:
+        """Open a bundle that exists.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The bundle.
+
+        Raises:
+            BundleNotFoundError: When there is no file.
+            NotABundleError: When it is another kind of file.
+            UnsupportedVersionError: When a newer megacache wrote it.
+            CorruptBundleError: When it is truncated or lacks a table or column.
+            BundleBusyError: When a writer held it too long.
+        """
+        return cls(path)
+
+    @classmethod
+    def create(cls, path: AnyPath) -> Self:
+        """Create an empty bundle.
+
+        Args:
+            path: A file that does not exist, in a directory that does.
+
+        Returns:
+            The bundle.
+
+        Raises:
+            BundleNotFoundError: When there is no such directory.
+            BundleNotWritableError: When the directory cannot be written.
+            StorageFullError: When the disk is full.
+            BundleError: When the file exists.
+        """
+        connection.create(Path(path), is_new=True)
+        return cls(path)
+
+    @classmethod
+    def open_or_create(cls, path: AnyPath) -> Self:
+        """Open a bundle, after creating it if it is not there.
+
+        Args:
+            path: The file.
+
+        Returns:
+            The bundle.
+
+        Raises:
+            BundleError: What `open` and `create` raise.
+        """
+        file = Path(path)
+        try:
+            return cls.open(file)
+        except BundleNotFoundError:
+            connection.create(file, is_new=False)
+        except NotABundleError:
+            # A process that was killed while it created the bundle leaves an empty file.
+            if file.is_dir() or file.stat().st_size:
+                raise
+            connection.create(file, is_new=False)
+        return cls.open(file)
+
+    @classmethod
+    def from_torch(cls, data: bytes, path: AnyPath) -> Self:
+        """Put torch's own cache artifacts into a bundle, as a session named after where they come from.
+
+        Args:
+            data: What `torch.compiler.save_cache_artifacts()` returned first.
+            path: The bundle; it is created if it is not there, and grows if it is. The same data add nothing new.
+
+        Returns:
+            The bundle.
+
+        Raises:
+            NotABundleError: When the data are something else; then no file is created.
+            CorruptBundleError: When the data are damaged.
+            BundleError: When the bundle cannot be written; see `errors`.
+        """
+        from megacache import __version__
+        from megacache.bundle.exchange import imported
+
+        recording, contents = imported(data, __version__)
+        bundle = cls.open_or_create(path)
+        bundle.append(recording, contents)
+        return bundle
+
+    @property
+    def size_bytes(self) -> int:
+        """The size of the file now."""
+        with connection.translated(self.path):
+            return self.path.stat().st_size
+
+    def append(self, recording: Recording, contents: Mapping[str, bytes]) -> SaveReport:
+        """Save what is new, in one transaction. Nothing that the bundle holds is replaced by less.
+
+        A row that is there already takes the values of the new one that are not None. The cost follows what is new, not
+        the size of the bundle. While another process saves, this waits.
+
+        Args:
+            recording: The rows; all of a session, or those that came since.
+            contents: By SHA-256 in hexadecimal, at least those which the rows refer to and the bundle has not.
+
+        Returns:
+            What was new, and how many bytes it took.
+
+        Raises:
+            ArtifactNotFoundError: When a row refers to a content that is in neither; then nothing was saved.
+            BundleNotWritableError: When the file or its directory cannot be written.
+            BundleBusyError: When another process held the bundle for more than 30 s.
+            StorageFullError: When there is no room; the last save is untouched.
+            BundleError: When a content has another digest than its key.
+        """
+        return append(self.path, [(recording, True)], contents)
+
+    def recording(self, session_ids: Collection[str] | None = None) -> Recording:
+        """Return the rows, of all sessions or of some, as they are now; no content is read.
+
+        Args:
+            session_ids: The sessions; None means all, with artifacts that no session used.
+
+        Returns:
+            The recording, whose `read` is the bundle's.
+
+        Raises:
+            CorruptBundleError: When a row is damaged.
+            BundleError: When the file cannot be read; see `errors`.
+        """
+        with self._reader.snapshot() as reading:
+            recording = rows.read(reading, self.read, str(self.path))
+        return recording if session_ids is None else narrowed(recording, session_ids)
+
+    def read(self, sha256: str) -> bytes:
+        """Return one content, checked against its digest.
+
+        Args:
+            sha256: The digest, in hexadecimal.
+
+        Returns:
+            The content.
+
+        Raises:
+            ArtifactNotFoundError: When the bundle has no such content.
+            CorruptBundleError: When it is damaged; names the pack and what is lost with it.
+            BundleError: When the file cannot be read; see `errors`.
+        """
+        with self._reader.snapshot() as reading:
+            return self._packs.content(reading, sha256)
+
+    def verify(self) -> VerifyReport:
+        """Check everything: the file's structure, every pack, content and reference.
+
+        Returns:
+            What is wrong, if anything, and which artifacts and documents are lost.
+
+        Raises:
+            BundleError: When the file cannot be read at all; see `errors`.
+        """
+        from megacache.bundle.verify import verify
+
+        return verify(self._reader, self._packs)
+
+    def compact(self) -> CompactReport:
+        """Write small packs anew as large ones, drop contents that no row refers to, and give the space back.
+
+        Returns:
+            The sizes before and after.
+
+        Raises:
+            CorruptBundleError: When a pack is damaged; then nothing was changed.
+            BundleError: When the bundle cannot be written; see `errors`.
+        """
+        from megacache.bundle.compact import compact
+
+        return compact(self.path)
+
+    def merge(self, other: Bundle) -> SaveReport:
+        """Add everything that another bundle holds; of a session that is in both, the later save is kept.
+
+        Args:
+            other: The other bundle; it is only read.
+
+        Returns:
+            What was new.
+
+        Raises:
+            CorruptBundleError: When a content of the other is damaged; then nothing was added.
+            BundleError: When this bundle cannot be written; see `errors`.
+        """
+        from megacache.bundle.union import Contents, saves
+
+        ours, theirs = self.recording(), other.recording()
+        return append(self.path, saves(ours, theirs), Contents(theirs))
+
+    def prune(
+        self,
+        *,
+        session_ids: Collection[str] = (),
+        kept_session_ids: Collection[str] | None = None,
+        artifact_types: Collection[str] = (),
+        older_than_us: int | None = None,
+        dry_run: bool = False,
+    ) -> PruneReport:
+        """Remove sessions and artifacts, and the contents that nothing refers to then.
+
+        What any of the options means is removed. An artifact goes with the last session that used it, or with its type.
+
+        Args:
+            session_ids: Sessions to remove.
+            kept_session_ids: Sessions to keep: all others go. None means all.
+            artifact_types: Artifact types to remove, of all sessions.
+            older_than_us: Sessions that began before this moment go, in microseconds since the Unix epoch.
+            dry_run: Only say what would be removed.
+
+        Returns:
+            What was removed.
+
+        Raises:
+            UsageError: When a session is not in the bundle; then nothing was removed.
+            BundleError: When the bundle cannot be written; see `errors`.
+        """
+        from megacache.bundle.prune import Pruning, prune
+
+        pruning = Pruning(
+            session_ids=session_ids,
+            kept_session_ids=kept_session_ids,
+            artifact_types=artifact_types,
+            older_than_us=older_than_us,
+        )
+        return prune(self.path, pruning, is_dry_run=dry_run)
+
+    def to_torch(self, types: Collection[str] | None = None, keys: Collection[str] | None = None) -> bytes:
+        """Return artifacts as plain torch loads them, with `torch.compiler.load_cache_artifacts`.
+
+        Args:
+            types: Artifact types; None means all that torch has.
+            keys: Cache keys; None means all.
+
+        Returns:
+            Torch's own container.
+
+        Raises:
+            CorruptBundleError: When a content is damaged.
+            BundleError: When the file cannot be read; see `errors`.
+        """
+        from megacache.bundle.exchange import exported
+
+        with self._reader.snapshot():
+            return exported(self.recording(), types, keys)
+
+    def close(self) -> None:
+        """Let go of the file. A recording that outlives the bundle opens it again for each content that it reads."""
+        self._reader.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Bundle({str(self.path)!r})"
+
+
+def merge(sources: Iterable[AnyPath], into: AnyPath) -> SaveReport:
+    """Add everything that some bundles hold to another one.
+
+    Args:
+        sources: The bundles to take from; they are only read.
+        into: The bundle that grows; it is created if it is not there.
+
+    Returns:
+        What was new, of all together.
+
+    Raises:
+        UsageError: When no bundle is given to take from.
+        BundleError: When a bundle cannot be read or written; see `errors`.
+    """
+    paths = list(sources)
+    if not paths:
+        raise UsageError(f"nothing to merge into {os.fspath(into)}: name at least one bundle to take from")
+    for path in paths:
+        Bundle.open(path).close()
+    reports: list[SaveReport] = []
+    with Bundle.open_or_create(into) as target:
+        for path in paths:
+            with Bundle.open(path) as source:
+                reports.append(target.merge(source))
+    return SaveReport.of(reports)

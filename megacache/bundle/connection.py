@@ -1,0 +1,299 @@
+"""Connection: open a bundle's SQLite file safely, and give every foreign error a name of ours.
+
+Layer: bundle. The one seam at which `sqlite3.Error` and `OSError` become errors of `megacache.errors`.
+
+A bundle may come from anywhere, so each connection distrusts its schema, checks the sizes of cells and caps the length
+of values. Readers open the file read-only; a writer's connection lives for one transaction. SQLite is the only one that
+ever opens the file: a second open and close in the same process would drop the locks that SQLite holds on it.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from megacache.bundle import schema
+from megacache.errors import (
+    BundleBusyError,
+    BundleError,
+    BundleNotFoundError,
+    BundleNotWritableError,
+    CorruptBundleError,
+    NotABundleError,
+    StorageFullError,
+)
+
+if TYPE_CHECKING:
+    from tempfile import TemporaryDirectory
+
+BUSY_TIMEOUT_S = 30.0
+"""How long a reader or writer waits for the others before it gives up."""
+
+PAGE_SIZE_BYTES = 1024
+"""Small pages keep a small bundle small: each of the tables takes at least one."""
+
+_LIMITS = {
+    sqlite3.SQLITE_LIMIT_LENGTH: 64 << 20,
+    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1 << 20,
+    sqlite3.SQLITE_LIMIT_COLUMN: 100,
+    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 10,
+    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
+    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
+}
+_HOT_JOURNAL = "SQLITE_READONLY_ROLLBACK"
+
+
+class Reader:
+    """A read-only connection that is opened when first needed, shared by threads, and opened anew after a fork.
+
+    A writer that was killed leaves a journal beside the file, and SQLite refuses to read until it is rolled back. Then
+    the reader has SQLite do just that, which puts the last good save back: the only time that reading writes. Where the
+    reader may not write, it recovers and reads a private copy instead.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._process_id = 0
+        self._is_checked = False
+        self.format_version = 0
+        self._copy: TemporaryDirectory[str] | None = None
+        self._is_closed = False
+
+    @contextmanager
+    def snapshot(self) -> Iterator[sqlite3.Connection]:
+        """Read one consistent state of the bundle, whatever others save meanwhile; snapshots may be nested.
+
+        Yields:
+            A connection inside a read transaction.
+
+        Raises:
+            BundleError: When the file cannot be read; see `errors`.
+        """
+        with self._lock, translated(self.path):
+            outer = self._connection_in_use()
+            if outer is not None:
+                yield outer
+                return
+            connection = self._begun()
+            try:
+                yield connection
+            finally:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                if self._is_closed:
+                    self.close()
+
+    def close(self) -> None:
+        """Let go of the file; a later read opens it for itself alone."""
+        with self._lock:
+            self._is_closed = True
+            if self._connection is not None:
+                self._connection.close()
+            if self._copy is not None:
+                self._copy.cleanup()
+            self._connection, self._copy = None, None
+
+    def _own_connection(self) -> sqlite3.Connection | None:
+        """Return the connection, unless it is another process's: SQLite forbids to use one across a fork."""
+        return self._connection if self._process_id == os.getpid() else None
+
+    def _connection_in_use(self) -> sqlite3.Connection | None:
+        connection = self._own_connection()
+        return connection if connection is not None and connection.in_transaction else None
+
+    def _begun(self) -> sqlite3.Connection:
+        """Return a connection in a read transaction, after recovery if a writer was killed."""
+        connection = self._own_connection() or self._connect(self.path)
+        try:
+            return self._begin(connection)
+        except sqlite3.OperationalError as error:
+            if _code(error) != _HOT_JOURNAL:
+                raise
+        connection.close()
+        return self._begin(self._connect(self._recovered()))
+
+    def _connect(self, file: Path) -> sqlite3.Connection:
+        self._connection, self._process_id, self._is_checked = connect(file, "ro"), os.getpid(), False
+        return self._connection
+
+    def _begin(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """Begin, read once so that SQLite takes its lock, and check the schema of a connection that is new."""
+        connection.execute("BEGIN")
+        try:
+            connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+            if not self._is_checked:
+                self.format_version = schema.check(connection, self.path)
+                self._is_checked = True
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        return connection
+
+    def _recovered(self) -> Path:
+        """Have SQLite roll the journal back, and return the file to read: the bundle, or the copy of it."""
+        try:
+            _roll_back(self.path)
+        except sqlite3.OperationalError as error:
+            if not _code(error).startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+                raise
+        else:
+            return self.path
+        import shutil
+        from tempfile import TemporaryDirectory
+
+        self._copy = TemporaryDirectory(prefix="megacache-")
+        copy = Path(self._copy.name) / "bundle"
+        shutil.copyfile(self.path, copy)
+        shutil.copyfile(f"{self.path}-journal", f"{copy}-journal")
+        _roll_back(copy)
+        return copy
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[sqlite3.Connection]:
+    """Write to a bundle in one transaction: all of it is saved, or nothing.
+
+    Args:
+        path: A bundle that exists.
+
+    Yields:
+        A connection that holds the write lock. It may run `VACUUM` after a `COMMIT` of its own.
+
+    Raises:
+        BundleError: When the file cannot be written; see `errors`.
+    """
+    with translated(path):
+        connection = connect(path, "rw")
+        try:
+            connection.execute("BEGIN IMMEDIATE")
+            schema.check(connection, path)
+            yield connection
+            if connection.in_transaction:
+                connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+
+def create(path: Path, *, is_new: bool) -> None:
+    """Write an empty bundle, in one transaction, where there is none yet.
+
+    Args:
+        path: The file.
+        is_new: Refuse a file that already holds something; otherwise it has to be a bundle.
+
+    Raises:
+        BundleError: When the file exists, is no bundle, or cannot be written; see `errors`.
+    """
+    with translated(path):
+        connection = connect(path, "rwc")
+        try:
+            connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
+            connection.execute("BEGIN IMMEDIATE")
+            if path.stat().st_size == 0:
+                schema.create(connection)
+            elif is_new:
+                raise BundleError(f"{path} exists already: open it, or name another file", path=str(path))
+            else:
+                schema.check(connection, path)
+            connection.execute("COMMIT")
+        finally:
+            connection.close()
+
+
+def connect(path: Path, mode: str) -> sqlite3.Connection:
+    """Open a SQLite file with every protection that we use; nothing is read yet.
+
+    Args:
+        path: The file.
+        mode: `ro`, `rw`, or `rwc` to create it.
+
+    Returns:
+        A connection without a transaction; the caller begins and ends each.
+
+    Raises:
+        sqlite3.Error: When SQLite cannot open the file.
+    """
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    for category, limit in _LIMITS.items():
+        connection.setlimit(category, limit)
+    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = FULL"):
+        connection.execute(f"PRAGMA {setting}")
+    return connection
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise every foreign error of one bundle as one of ours.
+
+    Args:
+        path: The bundle, named in the message.
+
+    Yields:
+        None.
+
+    Raises:
+        BundleError: In the place of `sqlite3.Error`, or of an `OSError` that is not ours.
+    """
+    try:
+        yield
+    except BundleError:
+        raise
+    except sqlite3.Error as error:
+        raise _named(error, path) from error
+    except PermissionError as error:
+        message = f"{path} cannot be opened for this: check the permissions of the file and its directory"
+        raise BundleNotWritableError(message, path=str(path)) from error
+    except OSError as error:
+        raise BundleError(f"{path}: {error.strerror or error}; check the file and its disk", path=str(path)) from error
+
+
+def _roll_back(path: Path) -> None:
+    connection = connect(path, "rw")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    finally:
+        connection.close()
+
+
+def _code(error: sqlite3.Error) -> str:
+    """Return SQLite's own name of an error; the errors of Python's module have none."""
+    return getattr(error, "sqlite_errorname", None) or ""
+
+
+def _named(error: sqlite3.Error, path: Path) -> BundleError:
+    """Choose the error of ours that says what happened, where, and what to do next."""
+    code, file = _code(error), str(path)
+    if path.is_dir():
+        return NotABundleError(f"{path} is a directory, not a bundle", path=file)
+    if code == "SQLITE_NOTADB":
+        return NotABundleError(f"{path} is not a megacache bundle: name a *.megacache file", path=file)
+    if code.startswith("SQLITE_CORRUPT") or "decode to UTF-8" in str(error):
+        message = f"{path} is damaged or truncated ({error}): take another copy of it"
+        return CorruptBundleError(message, path=file, problems=(str(error),))
+    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        message = f"{path} was in use by another process for {BUSY_TIMEOUT_S:.0f} s: try again when it has finished"
+        return BundleBusyError(message, path=file)
+    if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):
+        message = f"no room to save into {path} (disk full, quota or file size limit): free some; nothing was changed"
+        return StorageFullError(message, path=file)
+    if code.startswith("SQLITE_CANTOPEN") and not path.parent.is_dir():
+        return BundleNotFoundError(f"no directory {path.parent} for {path.name}: make it first", path=file)
+    if code.startswith("SQLITE_CANTOPEN") and not path.exists() and os.access(path.parent, os.W_OK):
+        return BundleNotFoundError(f"no bundle at {path}: check the path", path=file)
+    if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
+        message = f"{path} cannot be opened for this: check the permissions of the file and its directory"
+        return BundleNotWritableError(message, path=file)
+    return BundleError(f"{path}: SQLite says: {error} ({code or 'no code'})", path=file)

@@ -1,0 +1,212 @@
+"""Packs: contents, each stored once by its digest, compressed many at a time.
+
+Layer: bundle.
+
+What torch caches repeats itself from artifact to artifact, so the new contents of a save are compressed together: five
+small graphs take a seventh of what they take one by one. The window spans the whole pack.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterable
+from hashlib import sha256 as hash_of
+
+from megacache.bundle import frames
+from megacache.bundle.references import names_in_pack
+from megacache.errors import ArtifactNotFoundError, CorruptBundleError
+
+_CACHED_PACKS = 2
+
+
+class PackWriter:
+    """Gathers contents into packs and writes each pack when it is full; call `flush` at the end."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        (highest,) = connection.execute("SELECT coalesce(max(pack_id), 0) FROM pack").fetchone()
+        self._pack_id = highest + 1
+        self._raw = bytearray()
+        self._parts: list[tuple[str, int, int, int, int]] = []
+
+    def add(self, sha256: str, content: bytes) -> None:
+        """Take in a new content, cut into parts if it is larger than a pack.
+
+        Args:
+            sha256: Its digest.
+            content: The whole content.
+
+        Raises:
+            sqlite3.Error: When a full pack cannot be written.
+        """
+        self._connection.execute("INSERT INTO blob VALUES (?, ?)", (sha256, len(content)))
+        for part, start in enumerate(range(0, max(len(content), 1), frames.PACK_SIZE_BYTES)):
+            self.add_part(sha256, part, content[start : start + frames.PACK_SIZE_BYTES])
+
+    def add_part(self, sha256: str, part: int, piece: bytes) -> None:
+        """Take in one part of a content that the bundle knows.
+
+        Args:
+            sha256: The digest of the whole content.
+            part: Its place among the parts, from 0.
+            piece: At most a pack of bytes.
+
+        Raises:
+            sqlite3.Error: When a full pack cannot be written.
+        """
+        if len(self._raw) + len(piece) > frames.PACK_SIZE_BYTES:
+            self.flush()
+        self._parts.append((sha256, part, self._pack_id, len(self._raw), len(piece)))
+        self._raw += piece
+
+    def flush(self) -> None:
+        """Write what was gathered as one pack.
+
+        Raises:
+            sqlite3.Error: When it cannot be written.
+        """
+        if not self._parts:
+            return
+        frame = frames.compress(bytes(self._raw))
+        row = (self._pack_id, len(self._raw), hash_of(frame).hexdigest(), frame)
+        self._connection.execute("INSERT INTO pack VALUES (?, ?, ?, ?)", row)
+        self._connection.executemany("INSERT OR REPLACE INTO blob_part VALUES (?, ?, ?, ?, ?)", self._parts)
+        self._pack_id += 1
+        self._raw.clear()
+        self._parts.clear()
+
+
+class PackReader:
+    """Reads contents; keeps the packs that it read last, for contents that were saved together are read together."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._packs: OrderedDict[tuple[int, str], bytes] = OrderedDict()
+
+    def content(self, connection: sqlite3.Connection, sha256: str) -> bytes:
+        """Read one content and check it.
+
+        Args:
+            connection: The bundle's, in a transaction.
+            sha256: The digest of the content.
+
+        Returns:
+            The content, which has this digest.
+
+        Raises:
+            ArtifactNotFoundError: When the bundle has no such content.
+            CorruptBundleError: When the content or its pack is damaged; names what is lost with it.
+        """
+        parts = connection.execute(_PARTS, (sha256,)).fetchall()
+        if not parts and connection.execute("SELECT 1 FROM blob WHERE sha256 = ?", (sha256,)).fetchone() is None:
+            message = f"{self._path} has no content {sha256[:12]}: it was never saved, or pruned"
+            raise ArtifactNotFoundError(message, cache_key=sha256)
+        # No pack holds two parts of one content, so a small file cannot ask for more than its packs hold.
+        is_whole = len({pack_id for _, _, pack_id, _, _ in parts}) == len(parts)
+        content = b"".join(self._piece(connection, *part) for part in parts) if is_whole else b""
+        if not is_whole or hash_of(content).hexdigest() != sha256:
+            raise self._damaged(connection, parts[0][2] if parts else 0, f"content {sha256[:12]} has another hash")
+        return content
+
+    def pack(self, connection: sqlite3.Connection, pack_id: int, digest: str, raw_size_bytes: int) -> bytes:
+        """Read and decompress one pack.
+
+        Args:
+            connection: The bundle's, in a transaction.
+            pack_id: Its id.
+            digest: The digest of its frame, as its row has it.
+            raw_size_bytes: Its size when decompressed, as its row has it.
+
+        Returns:
+            The raw bytes.
+
+        Raises:
+            CorruptBundleError: When the frame does not give as many bytes as it should; names what is lost with it.
+        """
+        raw = self._packs.get((pack_id, digest))
+        if raw is None:
+            (frame,) = connection.execute("SELECT frame FROM pack WHERE pack_id = ?", (pack_id,)).fetchone()
+            try:
+                raw = frames.decompress(frame, raw_size_bytes)
+            except ValueError as error:
+                raise self._damaged(connection, pack_id, str(error)) from error
+            self._packs[pack_id, digest] = raw
+            if len(self._packs) > _CACHED_PACKS:
+                self._packs.popitem(last=False)
+        self._packs.move_to_end((pack_id, digest))
+        return raw
+
+    def checked_pack(
+        self, connection: sqlite3.Connection, pack_id: int
+    ) -> tuple[bytes, list[tuple[str, int, int, int]]]:
+        """Read one pack, its frame checked against its hash, with the parts that are still in use.
+
+        Args:
+            connection: The bundle's, in a transaction.
+            pack_id: The pack.
+
+        Returns:
+            The raw bytes, and per part: digest of the content, part, offset, size in bytes; in the order of offsets.
+
+        Raises:
+            CorruptBundleError: When the pack is damaged.
+        """
+        row = connection.execute(
+            "SELECT frame, sha256, raw_size_bytes FROM pack WHERE pack_id = ?", (pack_id,)
+        ).fetchone()
+        frame, digest, raw_size_bytes = row
+        if hash_of(frame).hexdigest() != digest:
+            raise self._damaged(connection, pack_id, "its frame has another hash")
+        raw = self.pack(connection, pack_id, digest, raw_size_bytes)
+        return raw, connection.execute(_PARTS_IN_PACK, (pack_id,)).fetchall()
+
+    def _piece(
+        self,
+        connection: sqlite3.Connection,
+        offset: int,
+        size_bytes: int,
+        pack_id: int,
+        digest: str | None,
+        raw_size: int,
+    ) -> bytes:
+        if digest is None:
+            raise self._damaged(connection, pack_id, "it is missing")
+        return self.pack(connection, pack_id, digest, raw_size)[offset : offset + size_bytes]
+
+    def _damaged(self, connection: sqlite3.Connection, pack_id: int, problem: str) -> CorruptBundleError:
+        names = names_in_pack(connection, pack_id)
+        lost = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        message = f"{self._path}: pack {pack_id} is damaged ({problem}); it holds {lost or 'no artifact'}"
+        advice = "take another copy of the bundle, or run verify to see what is lost"
+        return CorruptBundleError(
+            f"{message}; {advice}", path=self._path, problems=(f"pack {pack_id}: {problem}", *names)
+        )
+
+
+def repack(connection: sqlite3.Connection, pack_ids: Iterable[int], reader: PackReader, writer: PackWriter) -> None:
+    """Move the contents of some packs into the packs that a writer makes, and delete the old ones.
+
+    Args:
+        connection: The bundle's, in a write transaction.
+        pack_ids: The packs.
+        reader: Reads the old packs.
+        writer: Takes the parts that are still in use; flush it afterwards.
+
+    Raises:
+        CorruptBundleError: When a pack is damaged; then nothing of it was moved.
+        sqlite3.Error: When the bundle cannot be written.
+    """
+    for pack_id in pack_ids:
+        raw, parts = reader.checked_pack(connection, pack_id)
+        for sha256, part, offset, size_bytes in parts:
+            writer.add_part(sha256, part, raw[offset : offset + size_bytes])
+        connection.execute("DELETE FROM pack WHERE pack_id = ?", (pack_id,))
+
+
+_PARTS = """
+SELECT offset, size_bytes, pack_id, pack.sha256, raw_size_bytes
+FROM blob_part LEFT JOIN pack USING (pack_id) WHERE blob_part.sha256 = ? ORDER BY part
+"""
+
+_PARTS_IN_PACK = "SELECT sha256, part, offset, size_bytes FROM blob_part WHERE pack_id = ? ORDER BY offset"

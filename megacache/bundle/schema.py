@@ -1,0 +1,101 @@
+"""Schema: make the tables of an empty bundle, and check that a file has what its format version promises.
+
+Layer: bundle.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+from megacache.bundle.rows import TABLES
+from megacache.errors import CorruptBundleError, NotABundleError, UnsupportedVersionError
+
+APPLICATION_ID = 0x6D676361
+"""`mgca`, in SQLite's header: what tells a bundle from any other SQLite file."""
+
+FORMAT_VERSION = 1
+"""The version that we write, in SQLite's header as `user_version`."""
+
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    **{table.name: tuple(column.name for column in table.columns) for table in TABLES},
+    "blob": ("sha256", "size_bytes"),
+    "blob_part": ("sha256", "part", "pack_id", "offset", "size_bytes"),
+    "pack": ("pack_id", "raw_size_bytes", "sha256", "frame"),
+}
+
+
+def create(connection: sqlite3.Connection) -> None:
+    """Make the tables and mark the file as ours, inside the caller's transaction.
+
+    Args:
+        connection: An empty file's, in a write transaction.
+
+    Raises:
+        sqlite3.Error: When the file cannot be written.
+    """
+    text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    statements = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+    for statement in statements.split(";"):
+        connection.execute(statement)
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
+def check(connection: sqlite3.Connection, path: Path) -> int:
+    """Check, without reading any row, that a file is a bundle which this version can read.
+
+    Args:
+        connection: The file's, in a transaction.
+        path: The file, named in messages.
+
+    Returns:
+        Its format version.
+
+    Raises:
+        NotABundleError: When it is another kind of file.
+        UnsupportedVersionError: When a newer megacache wrote it.
+        CorruptBundleError: When it is truncated, lacks a table or column, or holds what no bundle has.
+    """
+    (application_id,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application_id != APPLICATION_ID:
+        raise NotABundleError(f"{path} is not a megacache bundle: name a *.megacache file", path=str(path))
+    if version > FORMAT_VERSION:
+        message = f"{path} has format version {version}, this megacache reads up to {FORMAT_VERSION}: upgrade megacache"
+        raise UnsupportedVersionError(message, path=str(path), version=version)
+    problems = _problems(connection)
+    if problems:
+        message = f"{path} is damaged: {'; '.join(problems)}; take another copy of it"
+        raise CorruptBundleError(message, path=str(path), problems=problems)
+    return int(version)
+
+
+def _problems(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Say what the schema lacks and what it should not have; the size tells a file that lost its end."""
+    _, _, file = connection.execute("PRAGMA database_list").fetchone()
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    (page_count,) = connection.execute("PRAGMA page_count").fetchone()
+    if Path(file).stat().st_size < page_size * page_count:
+        return (f"it ends before its {page_size * page_count} bytes",)
+    (journal_mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if journal_mode == "wal":
+        return ("it is in WAL mode, which no bundle is",)
+    entries = connection.execute("SELECT type, name, rootpage FROM sqlite_schema").fetchall()
+    strange = [
+        f"it has a {kind} {name!r}" for kind, name, page in entries if kind not in ("table", "index") or not page
+    ]
+    found = connection.execute(
+        "SELECT entry.name, column.name FROM sqlite_schema AS entry, pragma_table_info(entry.name) AS column "
+        "WHERE entry.type = 'table'"
+    )
+    columns: dict[str, set[str]] = {}
+    for table, column in found:
+        columns.setdefault(table, set()).add(column)
+    lacking = [
+        f"table {table!r} is missing" if table not in columns else f"column {table}.{name} is missing"
+        for table, names in _COLUMNS.items()
+        for name in (names if table in columns else names[:1])
+        if name not in columns.get(table, ())
+    ]
+    return (*strange, *lacking)

@@ -1,0 +1,129 @@
+"""The commands that read a bundle: ls, show, tree, verify, html, diff.
+
+Layer: faces. None of them writes to the bundle, runs a pickle or imports torch.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from megacache.cli.app import (
+    FINDING,
+    AsJson,
+    BundlePath,
+    app,
+    fields_of,
+    print_json,
+    print_lines,
+    print_report,
+    write_file,
+)
+
+OtherPath = Annotated[Path, typer.Argument(metavar="OTHER", help="The bundle to compare with.", show_default=False)]
+Name = Annotated[
+    str,
+    typer.Argument(
+        metavar="ID",
+        help="A compile id (0/0), a function's name, or the first characters of a cache key.",
+        show_default=False,
+    ),
+]
+Page = Annotated[
+    Path | None, typer.Option("--output", "-o", help="The page to write; by default the bundle's name with .html.")
+]
+
+
+@app.command()
+def ls(bundle: BundlePath, as_json: AsJson = False) -> None:
+    """List the sessions and the artifacts: type, key, bytes, state, compile ids."""
+    from megacache.bundle import Bundle
+    from megacache.cli.listing import listed_artifacts, listing
+
+    with Bundle.open(bundle) as opened:
+        recording = opened.recording()
+        if as_json:
+            artifacts = [each.as_json() for each in listed_artifacts(recording)]
+            header = {"path": bundle, "format_version": opened.format_version, "size_bytes": opened.size_bytes}
+            print_json({**header, "sessions": recording.sessions, "systems": recording.systems, "artifacts": artifacts})
+        else:
+            print_lines(*listing(recording))
+
+
+@app.command()
+def show(bundle: BundlePath, name: Name, as_json: AsJson = False) -> None:
+    """Show one artifact, compile or function with everything that belongs to it."""
+    from megacache.bundle import Bundle
+    from megacache.cli.cards import card_lines
+    from megacache.cli.lookup import find
+
+    with Bundle.open(bundle) as opened:
+        cards = find(opened.recording(), name)
+    if as_json:
+        print_json([{"kind": card.kind, **fields_of(card.row), **card.related} for card in cards])
+    else:
+        print_lines(*(line for card in cards for line in card_lines(card)))
+
+
+@app.command()
+def tree(bundle: BundlePath, as_json: AsJson = False) -> None:
+    """Show the tree: functions, graph breaks, resume functions, recompiles, backend entries, artifacts."""
+    from megacache.bundle import Bundle
+
+    with Bundle.open(bundle) as opened:
+        grown = opened.tree()
+    if as_json:
+        print_json(grown.root)
+    elif sys.stdout.isatty():
+        from rich.console import Console
+
+        Console().print(grown)
+    else:
+        print_lines(str(grown))
+
+
+@app.command()
+def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
+    """Check every row and every content against its hash; exit with 1 if something is wrong."""
+    from megacache.bundle import Bundle
+
+    with Bundle.open(bundle) as opened:
+        report = opened.verify()
+    print_report(report, as_json=as_json)
+    if not report.is_ok:
+        raise typer.Exit(FINDING)
+
+
+@app.command()
+def html(bundle: BundlePath, output: Page = None, as_json: AsJson = False) -> None:
+    """Write the report: one HTML page that needs no kernel and no network."""
+    from megacache.bundle import Bundle
+    from megacache.views.html import report
+
+    page = output or bundle.with_suffix(".html")
+    with Bundle.open(bundle) as opened:
+        content = report(opened.recording(), title=bundle.name).encode()
+    write_file(page, content)
+    if as_json:
+        print_json({"path": page, "size_bytes": len(content)})
+    else:
+        print_lines(f"wrote {page}")
+
+
+@app.command()
+def diff(bundle: BundlePath, other: OtherPath, as_json: AsJson = False) -> None:
+    """Compare two bundles: artifacts, system, config, and why keys differ; exit with 1 if they differ."""
+    from megacache.bundle import Bundle
+    from megacache.explain import diff as compare
+
+    with Bundle.open(bundle) as old, Bundle.open(other) as new:
+        found = compare(old, new)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        print_lines(str(found))
+    if found.has_findings:
+        raise typer.Exit(FINDING)

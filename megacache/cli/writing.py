@@ -1,0 +1,162 @@
+"""The commands that write: merge, prune and compact a bundle, import from and export to torch's own container.
+
+Layer: faces.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from megacache.cli.app import AsJson, BundlePath, app, print_json, print_lines, print_report, read_file, write_file
+from megacache.errors import UsageError
+from megacache.model import ARTIFACT_TYPES
+from megacache.views.units import count, format_bytes
+
+Target = Annotated[
+    Path,
+    typer.Argument(metavar="INTO", help="The bundle that grows; it is made if it is not there.", show_default=False),
+]
+Sources = Annotated[list[Path], typer.Argument(metavar="FROM...", help="Bundles to take from.", show_default=False)]
+TorchFile = Annotated[
+    Path, typer.Argument(metavar="FILE", help="What torch.compiler.save_cache_artifacts() gave.", show_default=False)
+]
+Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)]
+
+
+@app.command()
+def merge(into: Target, sources: Sources, as_json: AsJson = False) -> None:
+    """Add everything that other bundles hold; nothing is replaced or lost."""
+    from megacache.bundle import merge as unite
+
+    print_report(unite(sources, into), as_json=as_json)
+
+
+@app.command()
+def prune(
+    bundle: BundlePath,
+    sessions: Annotated[
+        list[str] | None, typer.Option("--session", help="Remove the session with this id; may be given several times.")
+    ] = None,
+    kept_sessions: Annotated[
+        list[str] | None, typer.Option("--keep-session", help="Remove all sessions but this one; several may be given.")
+    ] = None,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="Remove the artifacts of this type; may be given several times.")
+    ] = None,
+    older_than_days: Annotated[
+        float | None, typer.Option("--older-than", metavar="DAYS", help="Remove sessions that began earlier.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Remove sessions and artifacts on purpose; an artifact goes with the last session that used it."""
+    from megacache.bundle import Bundle
+
+    if not (sessions or kept_sessions or types or older_than_days is not None):
+        raise UsageError("nothing to remove: give --session, --keep-session, --type or --older-than")
+    check_types(types)
+    older_than_us = None if older_than_days is None else round((time.time() - older_than_days * 86_400) * 1e6)
+    with Bundle.open(bundle) as opened:
+        known = [each.session_id for each in opened.recording().sessions]
+        report = opened.prune(
+            session_ids=full_ids(sessions or (), known),
+            kept_session_ids=full_ids(kept_sessions, known) if kept_sessions else None,
+            artifact_types=types or (),
+            older_than_us=older_than_us,
+            dry_run=dry_run,
+        )
+    print_report(report, as_json=as_json)
+
+
+@app.command()
+def compact(bundle: BundlePath, as_json: AsJson = False) -> None:
+    """Write small packs anew as large ones and give the space back; nothing is lost."""
+    from megacache.bundle import Bundle
+
+    with Bundle.open(bundle) as opened:
+        report = opened.compact()
+    print_report(report, as_json=as_json)
+
+
+@app.command(name="import")
+def import_(file: TorchFile, output: Output, as_json: AsJson = False) -> None:
+    """Make a bundle of a file that torch saved; no pickle is run."""
+    from megacache.bundle import Bundle
+
+    with Bundle.from_torch(read_file(file), output) as made:
+        artifact_count, size_bytes = len(made.recording().artifacts), made.size_bytes
+    if as_json:
+        print_json({"path": output, "artifact_count": artifact_count, "size_bytes": size_bytes})
+    else:
+        print_lines(f"wrote {output}: {count(artifact_count, 'artifact')}, {format_bytes(size_bytes)}")
+
+
+@app.command()
+def export(
+    bundle: BundlePath,
+    output: Output,
+    types: Annotated[
+        list[str] | None, typer.Option("--type", help="Only this artifact type; may be given several times.")
+    ] = None,
+    keys: Annotated[
+        list[str] | None, typer.Option("--key", help="Only this cache key; may be given several times.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write a file that plain torch.compiler.load_cache_artifacts() loads."""
+    from megacache.bundle import Bundle
+
+    check_types(types)
+    with Bundle.open(bundle) as opened:
+        content = opened.to_torch(types=types, keys=keys)
+    write_file(output, content)
+    if as_json:
+        print_json({"path": output, "size_bytes": len(content)})
+    else:
+        print_lines(f"wrote {output}: {format_bytes(len(content))}")
+
+
+def check_types(types: Iterable[str] | None) -> None:
+    """Check that every `--type` is an artifact type.
+
+    Args:
+        types: What the user gave.
+
+    Raises:
+        UsageError: When one is not.
+    """
+    for artifact_type in types or ():
+        if artifact_type not in ARTIFACT_TYPES:
+            raise UsageError(f"--type {artifact_type} is no artifact type; it is one of {', '.join(ARTIFACT_TYPES)}")
+
+
+def full_ids(prefixes: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Complete session ids, since `megacache ls` shows only their first characters.
+
+    Args:
+        prefixes: What the user gave.
+        known: The ids of the bundle's sessions.
+
+    Returns:
+        The whole ids, in the user's order.
+
+    Raises:
+        UsageError: When one stands for no session, or for several.
+    """
+    found = []
+    for prefix in prefixes:
+        matches = [each for each in known if each.startswith(prefix)]
+        if prefix in matches:
+            matches = [prefix]
+        if len(matches) != 1:
+            meant = (
+                f"{len(matches)} sessions: give more characters" if matches else "no session: `megacache ls` lists them"
+            )
+            raise UsageError(f"{prefix!r} stands for {meant}; nothing was removed")
+        found += matches
+    return found

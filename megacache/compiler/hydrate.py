@@ -1,0 +1,215 @@
+"""Hydrate: give a recording's artifacts back to torch's caches, with a verdict for each.
+
+Layer: compiler. What is not known to be right here is refused, with its reason; nothing is refused in silence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from megacache.bundle.torch_format import TorchArtifact, write_artifacts
+from megacache.compiler.settle import settle
+from megacache.errors import ArtifactNotFoundError, CorruptBundleError, TorchError
+from megacache.explain import UNKNOWN_SYSTEM_ID, mismatches
+from megacache.model import ARTIFACT_TYPES, Artifact, SystemInfo, Verdict
+from megacache.recording import Recording
+
+__all__ = ["NEWEST_ONLY", "hydrate", "settle"]
+
+NEWEST_ONLY = ("autotune", "pgo")
+"""Types of which torch keeps one content per key; of the others it keeps every guarded variant."""
+
+# Keys become paths below torch's cache directory, so a key must not lead out of it. PGO's are made safe by torch.
+_SAFE_KEY = re.compile(r"[\w-]+([./][\w-]+)*", re.ASCII)
+
+_PRECOMPILE = "torch does not check its own precompile entry against the live code, so it is not served"
+_SUPERSEDED = "an older content of this key: torch keeps one, and the newest is loaded"
+_UNKNOWN_SYSTEM = (
+    "torch's own container does not say on which CPU it was compiled, and a wrong one gives wrong results: "
+    "load with trust_unknown=True if it was this one"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """One artifact that is fit to be given to torch, with its content."""
+
+    artifact: Artifact
+    content: bytes
+    note: str | None
+
+
+def hydrate(recording: Recording, live: SystemInfo, *, trust_unknown: bool = False) -> tuple[Verdict, ...]:
+    """Give every artifact that is right on this system to torch's caches.
+
+    Args:
+        recording: The rows, with their contents at hand.
+        live: The system of this process.
+        trust_unknown: Load artifacts of which no system is recorded; torch then checks its own keys, which know
+            nothing of the CPU's ISA.
+
+    Returns:
+        One verdict per artifact, in the recording's order: `loaded`, or `refused` with its reason. All contents of a
+        key are loaded where torch keeps several, else the newest; then the older ones are `unused` from the start.
+
+    Raises:
+        TorchError: When torch could not read what was given to it.
+
+    Source: `CacheArtifactManager.populate_caches`, `torch/compiler/_cache.py`, 2.13.0 to 2.15.0.
+    """
+    check = _Check(recording, live, trust_unknown)
+    decided: dict[Artifact, Verdict] = {}
+    offers: list[_Offer] = []
+    taken: set[tuple[str, str]] = set()
+    # The newest first; of those that came in one save, the last.
+    for artifact in sorted(recording.artifacts, key=lambda each: each.added_us)[::-1]:
+        key = (artifact.artifact_type, artifact.cache_key)
+        if key in taken and artifact.artifact_type in NEWEST_ONLY:
+            decided[artifact] = _verdict(artifact, "unused", _SUPERSEDED)
+            continue
+        offer = check(artifact)
+        if isinstance(offer, _Offer):
+            offers.append(offer)
+            taken.add(key)
+        else:
+            decided[artifact] = _verdict(artifact, "refused", offer)
+    decided |= _load(offers[::-1])
+    return tuple(decided[artifact] for artifact in recording.artifacts)
+
+
+class _Check:
+    """Decides whether one artifact is fit to be given to torch."""
+
+    def __init__(self, recording: Recording, live: SystemInfo, trust_unknown: bool) -> None:
+        self._read = recording.read
+        self._systems = {each.system_id: "; ".join(mismatches(each, live)) for each in recording.systems}
+        self._trusts_unknown = trust_unknown
+        self._known_types = _registered_types()
+        self._notes = _switched_off()
+
+    def __call__(self, artifact: Artifact) -> _Offer | str:
+        """Return what to offer, or why not."""
+        refusal = self._type_refusal(artifact) or self._system_refusal(artifact.system_id) or _key_refusal(artifact)
+        if refusal:
+            return refusal
+        try:
+            content = self._read(artifact.content_sha256)
+        except CorruptBundleError as error:
+            return f"its content is damaged: {error}"
+        except ArtifactNotFoundError as error:
+            return f"its content is missing: {error}"
+        return _Offer(artifact, content, _pgo_note(artifact) or self._notes.get(artifact.artifact_type))
+
+    def _type_refusal(self, artifact: Artifact) -> str | None:
+        if artifact.artifact_type == "precompile":
+            return _PRECOMPILE
+        if artifact.artifact_type not in self._known_types:
+            return f"this torch does not know the artifact type `{artifact.artifact_type}`"
+        return None
+
+    def _system_refusal(self, system_id: str) -> str | None:
+        # An id without a row is as unknown as the id that says so.
+        is_unknown = system_id == UNKNOWN_SYSTEM_ID or system_id not in self._systems
+        if is_unknown:
+            return None if self._trusts_unknown else _UNKNOWN_SYSTEM
+        return self._systems[system_id] or None
+
+
+def _load(offers: Sequence[_Offer]) -> dict[Artifact, Verdict]:
+    """Give the offers to torch in one call; if that raises, one by one, so that one bad artifact costs only itself."""
+    try:
+        return _give(offers)
+    except TorchError:
+        raise
+    except Exception:  # noqa: BLE001  # Torch unpickles some contents here, which may raise anything.
+        return {artifact: verdict for offer in offers for artifact, verdict in _give_alone(offer).items()}
+
+
+def _give_alone(offer: _Offer) -> dict[Artifact, Verdict]:
+    try:
+        return _give([offer])
+    except Exception as error:  # noqa: BLE001  # See `_load`.
+        reason = f"torch could not take it: {type(error).__name__}: {error}"
+        return {offer.artifact: _verdict(offer.artifact, "refused", reason)}
+
+
+def _give(offers: Sequence[_Offer]) -> dict[Artifact, Verdict]:
+    if not offers:
+        return {}
+    import torch
+
+    rows = [TorchArtifact(each.artifact.artifact_type, each.artifact.cache_key, each.content) for each in offers]
+    info = torch.compiler.load_cache_artifacts(write_artifacts(rows))
+    if info is None:
+        raise TorchError(
+            f"torch {torch.__version__} could not read the {len(rows)} artifacts that it was given, and logged why; "
+            "start without this bundle, or export it with to_torch() and report what torch says",
+            torch_version=str(torch.__version__),
+        )
+    taken = Counter((kind, key) for kind, keys in info.artifacts.items() for key in keys)
+    return {each.artifact: _counted(each, taken) for each in offers}
+
+
+def _counted(offer: _Offer, taken: Counter[tuple[str, str]]) -> Verdict:
+    key = (offer.artifact.artifact_type, offer.artifact.cache_key)
+    if taken[key] == 0:
+        return _verdict(offer.artifact, "refused", "torch did not take it, and did not say why")
+    taken[key] -= 1
+    return _verdict(offer.artifact, "loaded", offer.note)
+
+
+def _verdict(artifact: Artifact, verdict: str, reason: str | None) -> Verdict:
+    return Verdict(
+        artifact_type=artifact.artifact_type,
+        cache_key=artifact.cache_key,
+        content_sha256=artifact.content_sha256,
+        size_bytes=artifact.size_bytes,
+        verdict=verdict,
+        reason=reason,
+    )
+
+
+def _registered_types() -> frozenset[str]:
+    from torch.compiler._cache import CacheArtifactFactory, CacheArtifactManager
+
+    CacheArtifactManager._ensure_cache_artifacts_registered()
+    return frozenset(CacheArtifactFactory._artifact_types)
+
+
+def _key_refusal(artifact: Artifact) -> str | None:
+    if artifact.artifact_type == "pgo":
+        import torch._dynamo.config as dynamo
+
+        # Without it torch has no place for the content, and raises.
+        is_on = dynamo.automatic_dynamic_local_pgo
+        return None if is_on else "torch._dynamo.config.automatic_dynamic_local_pgo is off"
+    return None if _SAFE_KEY.fullmatch(artifact.cache_key) else "its key leads out of torch's cache directory"
+
+
+def _pgo_note(artifact: Artifact) -> str | None:
+    if artifact.artifact_type != "pgo":
+        return None
+    import torch
+
+    job = artifact.cache_key.split(":")[0]
+    is_read = torch.compiler.config.job_id == job
+    return None if is_read else f"torch reads it only when torch.compiler.config.job_id is {job!r}"
+
+
+def _switched_off() -> dict[str, str]:
+    """Return, by artifact type, which option keeps torch from looking into the cache at all."""
+    import torch
+    from torch._functorch import config as functorch
+    from torch._inductor import config as inductor
+
+    if torch.compiler.config.force_disable_caches:
+        return dict.fromkeys(ARTIFACT_TYPES, "torch.compiler.config.force_disable_caches is on, so torch will not look")
+    switches = (
+        ("inductor", "torch._inductor.config.fx_graph_cache", inductor.fx_graph_cache),
+        ("aot_autograd", "torch._functorch.config.enable_autograd_cache", functorch.enable_autograd_cache),
+        ("autotune", "torch._inductor.config.autotune_local_cache", inductor.autotune_local_cache),
+    )
+    return {kind: f"{option} is off, so torch will not look" for kind, option, is_on in switches if not is_on}

@@ -1,0 +1,220 @@
+"""Lowerings: graphs on their way to machine code, as backend entries and the documents that belong to them.
+
+Layer: compiler, but needs no torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass, field, replace
+
+from megacache.compiler.raw_events import TraceEvent
+from megacache.compiler.spans import Spans
+from megacache.model import BackendEntry, Document
+
+_AOT_ID = re.compile(r"AOT ID: \['[^']*?_(?P<kind>forward|backward|inference)'\]")
+"""The first line of generated code says which graph it is of. Source: `torch/_inductor/codegen/wrapper.py`."""
+
+_KIND_OF_GRAPH = {
+    "aot_forward_graph": "forward",
+    "aot_inference_graph": "inference",
+    "aot_backward_graph": "backward",
+}
+
+DOCUMENT_OF_EVENT = {
+    "dynamo_output_graph": "dynamo_graph",
+    "aot_joint_graph": "joint_graph",
+    "aot_forward_graph": "forward_graph",
+    "aot_inference_graph": "inference_graph",
+    "aot_backward_graph": "backward_graph",
+    "inductor_post_grad_graph": "post_grad_graph",
+    "inductor_output_code": "output_code",
+}
+"""The structured trace's graph events, and what we call their documents."""
+
+
+class Documents:
+    """The documents of a process, numbered within their session, and the contents they name."""
+
+    def __init__(self) -> None:
+        self.contents: dict[str, bytes] = {}
+        self._counts: dict[str, int] = defaultdict(int)
+
+    def keep(self, content: bytes) -> str:
+        """Keep a content and return its digest."""
+        sha256 = hashlib.sha256(content).hexdigest()
+        self.contents.setdefault(sha256, content)
+        return sha256
+
+    def add(
+        self,
+        name: str,
+        content: bytes,
+        *,
+        session_id: str,
+        run_id: str,
+        compile_id: str | None = None,
+        title: str | None = None,
+    ) -> Document:
+        """Keep a content and return the row of the document that it is."""
+        ordinal = self._counts[session_id]
+        self._counts[session_id] += 1
+        return Document(
+            session_id=session_id,
+            ordinal=ordinal,
+            run_id=run_id,
+            compile_id=compile_id,
+            backend_id=None,
+            name=name,
+            title=title,
+            content_sha256=self.keep(content),
+            size_bytes=len(content),
+        )
+
+
+@dataclass(slots=True)
+class Lowering:
+    """All that torch lowers for one compile id, or for one call outside of any."""
+
+    run_id: str
+    compile_id: str | None
+    backend_id: str
+    started_us: int
+    ended_us: int = 0
+    session_of_kind: dict[str, str] = field(default_factory=dict)
+    documents: list[tuple[Document, str | None]] = field(default_factory=list)
+    waiting: list[Document] = field(default_factory=list)
+    current_kind: str | None = None
+    aot_key: str | None = None
+
+    @property
+    def first_kind(self) -> str | None:
+        """The kind of the graph that Dynamo handed over: `inference` or `forward`."""
+        return next((kind for kind in ("inference", "forward", "other") if kind in self.session_of_kind), None)
+
+
+class Lowerings:
+    """Fold the graph events into lowerings, and lowerings into rows."""
+
+    def __init__(self, documents: Documents, spans: Spans) -> None:
+        self._documents = documents
+        self._spans = spans
+        self._by_compile: dict[tuple[str, str], Lowering] = {}
+        self._outside: list[Lowering] = []
+
+    def feed(self, name: str, event: TraceEvent, session_id: str, run_id: str) -> None:
+        """Take one graph event, one of `DOCUMENT_OF_EVENT`."""
+        kind = self._kind_of(name, event)
+        if event.compile_id is None:
+            lowering = self._outside_with_graph(run_id, kind if name in _KIND_OF_GRAPH else None, event.at_us)
+        else:
+            lowering = self._within(run_id, event.compile_id, event.at_us)
+        lowering.ended_us = event.at_us
+        if name == "inductor_output_code":
+            kind = kind or lowering.first_kind
+        document = self._documents.add(
+            DOCUMENT_OF_EVENT[name],
+            (event.payload or "").encode("utf-8", "replace"),
+            session_id=session_id,
+            run_id=run_id,
+            compile_id=event.compile_id,
+        )
+        if name == "inductor_post_grad_graph":  # only the code that follows tells which graph it is
+            lowering.waiting.append(document)
+            return
+        if kind is not None:
+            lowering.session_of_kind.setdefault(kind, session_id)
+            lowering.current_kind = kind
+        lowering.documents.extend((each, kind) for each in (*lowering.waiting, document))
+        lowering.waiting.clear()
+
+    def meet_aot_key(self, run_id: str, compile_id: str | None, key: str | None, at_us: int) -> None:
+        """Learn that torch works on this AOT key; outside of any compile id, a new key begins a new lowering."""
+        if compile_id is not None:
+            return
+        last = self._outside[-1] if self._outside else None
+        if last is None or last.run_id != run_id or last.aot_key not in (None, key):
+            last = self._begin_outside(run_id, at_us)
+        last.aot_key = key
+        last.ended_us = at_us
+
+    def name(self, run_id: str, compile_id: str, names: tuple[str, ...]) -> None:
+        """Give a lowering the backend id that the new bytecode calls."""
+        backend_ids = [name for name in names if name.startswith("__compiled_fn_")]
+        lowering = self._by_compile.get((run_id, compile_id))
+        if lowering is not None and backend_ids:
+            lowering.backend_id = backend_ids[0]
+            if not lowering.session_of_kind and lowering.documents:  # a backend without AOTAutograd, such as eager
+                lowering.session_of_kind["other"] = lowering.documents[0][0].session_id
+
+    def find(self, run_id: str, compile_id: str | None) -> Lowering | None:
+        """Return the lowering of a compile id, or the last one outside of any."""
+        if compile_id is not None:
+            return self._by_compile.get((run_id, compile_id))
+        return self._outside[-1] if self._outside else None
+
+    def rows(self, session_ids: Collection[str]) -> tuple[list[BackendEntry], list[Document]]:
+        """Return the backend entries and the documents of some sessions."""
+        lowerings = (*self._by_compile.values(), *self._outside)
+        entries = [
+            self._entry(lowering, kind, session_id)
+            for lowering in lowerings
+            for kind, session_id in lowering.session_of_kind.items()
+            if session_id in session_ids
+        ]
+        documents = [
+            _placed(document, lowering, kind)
+            for lowering in lowerings
+            for document, kind in (*lowering.documents, *((each, None) for each in lowering.waiting))
+            if document.session_id in session_ids
+        ]
+        return entries, documents
+
+    def _within(self, run_id: str, compile_id: str, at_us: int) -> Lowering:
+        unnamed = f"lowering of {compile_id}"  # until the bytecode names it; it stays if the compile fails
+        return self._by_compile.setdefault((run_id, compile_id), Lowering(run_id, compile_id, unnamed, at_us))
+
+    def _outside_with_graph(self, run_id: str, kind: str | None, at_us: int) -> Lowering:
+        """Return the lowering of a graph outside of any compile id: a second graph of one kind begins a new one."""
+        last = self._outside[-1] if self._outside else None
+        if last is None or last.run_id != run_id or kind in last.session_of_kind:
+            return self._begin_outside(run_id, at_us)
+        return last
+
+    def _begin_outside(self, run_id: str, at_us: int) -> Lowering:
+        self._outside.append(Lowering(run_id, None, f"outside-{len(self._outside)}", at_us))
+        return self._outside[-1]
+
+    def _kind_of(self, name: str, event: TraceEvent) -> str | None:
+        if name in _KIND_OF_GRAPH:
+            return _KIND_OF_GRAPH[name]
+        if name == "inductor_output_code":
+            found = _AOT_ID.search((event.payload or "")[:400])
+            if found:
+                return found["kind"]
+        return "backward" if self._spans.is_backward(event.thread) else None
+
+    def _entry(self, lowering: Lowering, kind: str, session_id: str) -> BackendEntry:
+        window = None if lowering.compile_id is not None else (lowering.started_us, lowering.ended_us)
+        times = self._spans.durations(lowering.run_id, lowering.compile_id, kind == "backward", window)
+        extent = self._spans.extent(lowering.run_id, lowering.compile_id, kind == "backward", window)
+        return BackendEntry(
+            run_id=lowering.run_id,
+            backend_id=lowering.backend_id,
+            kind=kind,
+            session_id=session_id,
+            compile_id=lowering.compile_id,
+            started_us=extent[0] if extent else None,
+            duration_us=times["backend_us"] if kind != "backward" else (extent[1] if extent else None),
+            inductor_us=times["inductor_us"],
+            codegen_us=times["codegen_us"],
+            compiler_us=times["compiler_us"],
+        )
+
+
+def _placed(document: Document, lowering: Lowering, kind: str | None) -> Document:
+    is_shared = document.name in ("dynamo_graph", "joint_graph")
+    return replace(document, backend_id=lowering.backend_id, kind=lowering.first_kind if is_shared else kind)

@@ -1,0 +1,76 @@
+"""Raw events: what the taps hand to the recorder.
+
+Layer: compiler, but needs no torch.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import CodeType
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RawEvent:
+    """What every raw event has: when, in which thread, under which compile id (None outside of any)."""
+
+    at_us: int = field(default_factory=lambda: time.time_ns() // 1000)
+    thread: int = field(default_factory=threading.get_ident)
+    compile_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraceEvent(RawEvent):
+    """One record of torch's structured trace, as TORCH_TRACE would write it."""
+
+    metadata: Mapping[str, Any]
+    payload: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileStarted(RawEvent):
+    """Dynamo begins to compile a code object."""
+
+    code: CodeType
+    module: str | None
+    stack: tuple[str, ...]
+    wraps: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CompileEnded(RawEvent):
+    """Dynamo is done with a code object. `error` is None when it went well."""
+
+    status: str
+    error_type: str | None = None
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BytecodeMade(RawEvent):
+    """Dynamo made new bytecode; `names` holds its `__compiled_fn_*` and `__resume_at_*`."""
+
+    code: CodeType
+    names: tuple[str, ...]
+    resumes: tuple[CodeType, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactRecorded(RawEvent):
+    """Torch recorded an artifact, on a miss when it was made, on a hit when it was read."""
+
+    artifact_type: str
+    cache_key: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardDropped(RawEvent):
+    """Torch left a guard out."""
+
+    guard_type: str
+    name: str
+    reason: str

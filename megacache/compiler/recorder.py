@@ -1,0 +1,352 @@
+"""Recorder: folds raw events into the rows of a recording.
+
+Layer: compiler, but needs no torch. Taking an event is one append; the work is done in `fold`, when somebody looks.
+
+What a compile owns is kept under (run id, compile id). Compile ids restart at 0/0 after `torch._dynamo.reset()`: when
+one that already began begins again, a new run id does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import traceback
+import uuid
+from collections import defaultdict, deque
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
+from types import CodeType
+from typing import Any
+
+from megacache.compiler import codes, guard_tree, reasons
+from megacache.compiler.lowerings import DOCUMENT_OF_EVENT, Documents, Lowerings
+from megacache.compiler.raw_events import (
+    ArtifactRecorded,
+    BytecodeMade,
+    CompileEnded,
+    CompileStarted,
+    GuardDropped,
+    RawEvent,
+    TraceEvent,
+)
+from megacache.compiler.spans import Spans
+from megacache.compiler.taps import Fault
+from megacache.compiler.uses import Uses
+from megacache.errors import ArtifactNotFoundError
+from megacache.model import Code, Compile, Dimension, Document, Event, GraphBreak, Guard, RecompileReason, SystemInfo
+from megacache.recording import Recording, encode_rows
+
+CompileKey = tuple[str, str]
+
+_METRICS = ("graph_op_count", "graph_node_count", "graph_input_count", "guard_count", "guard_latency_us")
+"""The columns of `Compile` that are torch's own `CompilationMetrics` fields, by the same names."""
+
+
+class Recorder:
+    """The rows of everything that one process compiled while the taps were on.
+
+    Args:
+        system: The live system, which every artifact recorded here was compiled by.
+    """
+
+    def __init__(self, system: SystemInfo) -> None:
+        self.system = system
+        self.session_id = ""
+        self.documents = Documents()
+        self.faults: list[Fault] = []
+        self._queue: deque[RawEvent] = deque()
+        self._folding = threading.RLock()
+        self._process = uuid.uuid4().hex[:12]
+        self._epoch = 0
+        self._begun: set[str] = set()
+        self._files: dict[int, str] = {}
+        self._codes: dict[str, Code] = {}
+        self._code_ids: dict[tuple[CodeType, str | None], str] = {}
+        self._compiles: dict[CompileKey, Compile] = {}
+        self._breaks: dict[CompileKey, list[GraphBreak]] = defaultdict(list)
+        self._recompile_reasons: dict[CompileKey, tuple[RecompileReason, ...]] = {}
+        self._dimensions: dict[CompileKey, dict[tuple[str, str], Dimension]] = defaultdict(dict)
+        self._guards: dict[CompileKey, list[Guard]] = defaultdict(list)
+        self._events: dict[str, list[Event]] = defaultdict(list)
+        self._own_documents: list[Document] = []
+        self._spans = Spans()
+        self._lowerings = Lowerings(self.documents, self._spans)
+        self._uses = Uses(self.documents, self._lowerings)
+
+    @property
+    def run_id(self) -> str:
+        """What makes compile ids unique: this process, and how often Dynamo was reset in it."""
+        return f"{self._process}.{self._epoch}"
+
+    def take(self, event: RawEvent) -> None:
+        """Keep an event for later; called in the thread in which it happened."""
+        self._queue.append(event)
+
+    def know_files(self, interned: Mapping[str, int]) -> None:
+        """Learn the file names that torch interned before we listened; they are never sent again."""
+        self._files.update({number: name for name, number in interned.items()})
+
+    def begin(self, session_id: str) -> None:
+        """Let what happens from now on belong to a session."""
+        with self._folding:
+            self.fold()
+            self.session_id = session_id
+
+    def fold(self) -> None:
+        """Turn all waiting events into rows. An event that cannot be read becomes a fault; the others go on."""
+        with self._folding:
+            while self._queue:
+                self._fold_one(self._queue.popleft())
+
+    def recording(self, session_ids: Collection[str]) -> Recording:
+        """Return the rows of some sessions; sessions' and systems' own rows are the caller's to add."""
+        with self._folding:
+            self.fold()
+            return self._recording(session_ids)
+
+    def _recording(self, session_ids: Collection[str]) -> Recording:
+        self._close_events(session_ids)
+        compiles = [self._timed(each) for each in self._compiles.values() if each.session_id in session_ids]
+        keys = [(each.run_id, each.compile_id) for each in compiles]
+        entries, documents = self._lowerings.rows(session_ids)
+        artifacts, uses = self._uses.rows(session_ids)
+        documents += [each for each in self._own_documents if each.session_id in session_ids]
+        return Recording(
+            codes=self._codes_of(compiles),
+            compiles=tuple(compiles),
+            graph_breaks=tuple(row for key in keys for row in self._breaks.get(key, ())),
+            recompile_reasons=tuple(row for key in keys for row in self._recompile_reasons.get(key, ())),
+            dimensions=tuple(row for key in keys for row in self._dimensions.get(key, {}).values()),
+            backend_entries=tuple(entries),
+            artifacts=tuple(artifacts),
+            artifact_uses=tuple(uses),
+            documents=tuple(sorted(documents, key=lambda each: (each.session_id, each.ordinal))),
+            read=self.read,
+        )
+
+    def read(self, sha256: str) -> bytes:
+        """Return a content that was recorded.
+
+        Raises:
+            ArtifactNotFoundError: When this process recorded no such content.
+        """
+        try:
+            return self.documents.contents[sha256]
+        except KeyError:
+            raise ArtifactNotFoundError(f"no content {sha256[:12]} was recorded in this process") from None
+
+    # -- compiles ------------------------------------------------------------------------------------------------
+
+    def _compile_started(self, event: CompileStarted) -> None:
+        compile_id = str(event.compile_id)
+        if compile_id in self._begun:
+            self._epoch += 1
+            self._begun.clear()
+        self._begun.add(compile_id)
+        # All that one decorator wraps share the code of its inner function: the name tells them apart.
+        code_id = self._code_ids.get((event.code, event.wraps)) or self._learn(
+            codes.describe(event.code, event.module, wraps=event.wraps), event.code
+        )
+        self._compiles[self.run_id, compile_id] = Compile(
+            run_id=self.run_id,
+            compile_id=compile_id,
+            session_id=self.session_id,
+            code_id=code_id,
+            status="open",
+            started_us=event.at_us,
+            stack=event.stack,
+        )
+
+    def _compile_ended(self, event: CompileEnded) -> None:
+        self._change(
+            event.compile_id,
+            lambda found: replace(
+                found,
+                status=event.status,
+                error_type=event.error_type,
+                error=event.error,
+                duration_us=event.at_us - found.started_us,
+            ),
+        )
+        guards = self._guards.get((self.run_id, str(event.compile_id)))
+        if guards:
+            self._own_documents.append(
+                self.documents.add(
+                    "guards",
+                    encode_rows(guards),
+                    session_id=self.session_id,
+                    run_id=self.run_id,
+                    compile_id=event.compile_id,
+                )
+            )
+
+    def _bytecode_made(self, event: BytecodeMade) -> None:
+        compile_id = str(event.compile_id)
+        self._lowerings.name(self.run_id, compile_id, event.names)
+        compiled = self._compiles.get((self.run_id, compile_id))
+        parent = self._codes.get(compiled.code_id or "") if compiled else None
+        for resume in event.resumes:
+            if (resume, None) not in self._code_ids:
+                self._learn(codes.describe(resume, parent.module if parent else None, parent), resume)
+
+    def _guard_dropped(self, event: GuardDropped) -> None:
+        guards = self._guards[self.run_id, str(event.compile_id)]
+        if any(guard.is_dropped and guard.expression == event.name for guard in guards):
+            return
+        guards.append(
+            Guard(
+                run_id=self.run_id,
+                compile_id=str(event.compile_id),
+                ordinal=len(guards),
+                guard_type=event.guard_type,
+                expression=event.name,
+                is_dropped=True,
+                drop_reason=event.reason,
+            )
+        )
+
+    def _artifact_recorded(self, event: ArtifactRecorded) -> None:
+        self._uses.feed_record(event, self.session_id, self.run_id, self.system.system_id)
+
+    # -- the structured trace ------------------------------------------------------------------------------------
+
+    def _traced(self, event: TraceEvent) -> None:
+        metadata = event.metadata
+        if "artifact" in metadata:
+            self._traced_artifact(str(metadata["artifact"]["name"]), event)
+        elif "chromium_event" in metadata:
+            span = self._spans.feed(
+                self.session_id,
+                self.run_id,
+                event.thread,
+                event.compile_id,
+                metadata.get("attempt"),
+                event.payload or "{}",
+            )
+            if span is not None:
+                self._events[self.session_id].append(span)
+        else:
+            name = next((name for name in (*DOCUMENT_OF_EVENT, *_TRACE_FOLDS) if name in metadata), None)
+            if name in DOCUMENT_OF_EVENT:
+                self._lowerings.feed(name, event, self.session_id, self.run_id)
+            elif name is not None:
+                _TRACE_FOLDS[name](self, metadata[name], event)
+
+    def _traced_artifact(self, name: str, event: TraceEvent) -> None:
+        key = (self.run_id, str(event.compile_id))
+        if name in DOCUMENT_OF_EVENT:
+            self._lowerings.feed(name, event, self.session_id, self.run_id)
+        elif Uses.is_lookup(name):
+            self._uses.feed_lookup(name, event, self.session_id, self.run_id)
+        elif name == "recompile_reasons":
+            self._recompile_reasons[key] = reasons.recompile_reasons(
+                event.payload or "", run_id=key[0], compile_id=key[1]
+            )
+        elif name == "dynamo_graph_break_reason":
+            attempt = int(event.metadata.get("attempt") or 0)
+            ordinal = sum(each.attempt == attempt for each in self._breaks[key])
+            self._breaks[key].append(
+                reasons.graph_break(
+                    event.payload or "", run_id=key[0], compile_id=key[1], attempt=attempt, ordinal=ordinal
+                )
+            )
+
+    def _traced_file(self, fact: Any, _event: TraceEvent) -> None:
+        name, number = fact
+        self._files[int(number)] = str(name)
+
+    def _traced_guards(self, _fact: Any, event: TraceEvent) -> None:
+        key = (self.run_id, str(event.compile_id))
+        dropped = [guard for guard in self._guards[key] if guard.is_dropped]
+        kept = list(guard_tree.guards_in(event.payload or "", run_id=key[0], compile_id=key[1]))
+        self._guards[key] = [replace(guard, ordinal=ordinal) for ordinal, guard in enumerate((*kept, *dropped))]
+
+    def _traced_symbol(self, fact: Any, event: TraceEvent) -> None:
+        key = (self.run_id, str(event.compile_id))
+        stack = self._user_stack(fact.get("user_stack", ()))
+        known = self._dimensions[key]
+        known.setdefault(
+            (str(fact["symbol"]), str(fact.get("source"))),
+            Dimension(
+                run_id=key[0],
+                compile_id=key[1],
+                ordinal=len(known),
+                symbol=str(fact["symbol"]),
+                hint=None if fact.get("val") is None else str(fact["val"]),
+                range=fact.get("vr"),
+                source=fact.get("source"),
+                location=stack[-1] if stack else None,
+            ),
+        )
+
+    def _traced_metrics(self, fact: Any, event: TraceEvent) -> None:
+        self._change(
+            event.compile_id,
+            lambda found: replace(
+                found,
+                attempt_count=int(event.metadata.get("attempt") or 0) + 1,
+                restart_reasons=tuple(str(each).partition("\n")[0] for each in fact.get("restart_reasons") or ()),
+                **{name: fact[name] for name in _METRICS if fact.get(name) is not None},
+            ),
+        )
+
+    # -- what they share -----------------------------------------------------------------------------------------
+
+    def _fold_one(self, event: RawEvent) -> None:
+        try:
+            _FOLDS[type(event)](self, event)
+        except Exception:  # noqa: BLE001  torch's texts may change; one that we cannot read must not cost the others
+            self.faults.append(Fault(time.time_ns() // 1000, "recorder", traceback.format_exc(limit=-4)))
+
+    def _change(self, compile_id: str | None, change: Callable[[Compile], Compile]) -> None:
+        found = self._compiles.get((self.run_id, str(compile_id)))
+        if found is not None:
+            self._compiles[self.run_id, found.compile_id] = change(found)
+
+    def _learn(self, row: Code, code: CodeType) -> str:
+        self._codes.setdefault(row.code_id, row)
+        self._code_ids[code, row.wraps] = row.code_id
+        return row.code_id
+
+    def _user_stack(self, frames: Collection[Mapping[str, Any]]) -> tuple[str, ...]:
+        named = ((self._files.get(frame["filename"], "?"), frame["line"], frame["name"]) for frame in frames)
+        return tuple(f"{codes.stable_filename(name)}:{line} {function}" for name, line, function in named)
+
+    def _timed(self, compiled: Compile) -> Compile:
+        return replace(compiled, **self._spans.durations(compiled.run_id, compiled.compile_id, is_backward=False))  # type: ignore[arg-type]
+
+    def _codes_of(self, compiles: Collection[Compile]) -> tuple[Code, ...]:
+        """Return the code of some compiles, and for resume functions their parents."""
+        wanted = dict.fromkeys(each.code_id for each in compiles if each.code_id)
+        for code_id in list(wanted):
+            parent = self._codes[code_id].parent_code_id
+            while parent is not None and parent not in wanted:
+                wanted[parent] = None
+                parent = self._codes[parent].parent_code_id
+        return tuple(row for row in self._codes.values() if row.code_id in wanted)
+
+    def _close_events(self, session_ids: Collection[str]) -> None:
+        """Make a document of the spans since the last one, so that a later save writes only what is new."""
+        for session_id in session_ids:
+            events = self._events.pop(session_id, None)
+            if events:
+                self._own_documents.append(
+                    self.documents.add("events", encode_rows(events), session_id=session_id, run_id=self.run_id)
+                )
+
+
+_FOLDS: dict[type[RawEvent], Callable[[Recorder, Any], None]] = {
+    CompileStarted: Recorder._compile_started,
+    CompileEnded: Recorder._compile_ended,
+    BytecodeMade: Recorder._bytecode_made,
+    GuardDropped: Recorder._guard_dropped,
+    ArtifactRecorded: Recorder._artifact_recorded,
+    TraceEvent: Recorder._traced,
+}
+
+_TRACE_FOLDS: dict[str, Callable[[Recorder, Any, TraceEvent], None]] = {
+    "str": Recorder._traced_file,
+    "dynamo_cpp_guards_str": Recorder._traced_guards,
+    "create_symbol": Recorder._traced_symbol,
+    "compilation_metrics": Recorder._traced_metrics,
+}

@@ -1,0 +1,98 @@
+"""Every error that megacache raises, in one tree.
+
+Layer: ground. Imports nothing of ours.
+
+    MegacacheError
+    ├─ TorchError                  torch is absent, unsupported, or lacks a hook that we need   .torch_version
+    ├─ IncompatibleError           recorded under another system                 .mismatches
+    ├─ SessionError                a session is used in the wrong order
+    ├─ UsageError                  a wrong command, magic or option; exit code 2
+    ├─ ArtifactNotFoundError       no such artifact or content (LookupError)     .cache_key
+    └─ BundleError                 .path
+       ├─ BundleNotFoundError      nothing at this path (FileNotFoundError)
+       ├─ NotABundleError          some other file (ValueError)
+       ├─ UnsupportedVersionError  a newer format (ValueError)                   .version
+       ├─ CorruptBundleError       truncated, flipped, incomplete (ValueError)   .problems
+       ├─ BundleNotWritableError   read-only file or directory (PermissionError)
+       ├─ BundleBusyError          another writer held it too long (TimeoutError)
+       └─ StorageFullError         no room for the save; nothing was written (OSError)
+
+A message says what, where, and what to do next. Facts are attributes too, and every error survives pickling.
+"""
+
+
+class MegacacheError(Exception):
+    """Be the root of every error that megacache raises on purpose.
+
+    Args:
+        message: What happened, where, and what to do next.
+        **facts: The same facts as attributes, each declared by the class.
+    """
+
+    def __init__(self, message: str = "", **facts: object) -> None:
+        super().__init__(message)
+        self.__dict__.update(facts)
+
+
+class TorchError(MegacacheError):
+    """Say that torch is absent, unsupported, or no longer has a hook that megacache needs."""
+
+    torch_version: str = ""
+
+
+class IncompatibleError(MegacacheError):
+    """Say that a recording was made under another system than the live one."""
+
+    mismatches: tuple[str, ...] = ()
+
+
+class SessionError(MegacacheError):
+    """Say that a session was used in the wrong order (saved before it began, nested in another)."""
+
+
+class UsageError(MegacacheError):
+    """Say that a command, a magic or an option is wrong; the CLI exits with 2."""
+
+
+class ArtifactNotFoundError(MegacacheError, LookupError):
+    """Say that a bundle has no such artifact or content."""
+
+    cache_key: str = ""
+
+
+class BundleError(MegacacheError):
+    """Be the root of everything that can be wrong with one bundle file."""
+
+    path: str = ""
+
+
+class BundleNotFoundError(BundleError, FileNotFoundError):
+    """Say that there is no file, or no directory to put one in, at this path."""
+
+
+class NotABundleError(BundleError, ValueError):
+    """Say that the file is no megacache bundle."""
+
+
+class UnsupportedVersionError(BundleError, ValueError):
+    """Say that the bundle was written in a newer format than this megacache reads."""
+
+    version: int = 0
+
+
+class CorruptBundleError(BundleError, ValueError):
+    """Say that a bundle is damaged, and name what is."""
+
+    problems: tuple[str, ...] = ()
+
+
+class BundleNotWritableError(BundleError, PermissionError):
+    """Say that the bundle or its directory cannot be written."""
+
+
+class BundleBusyError(BundleError, TimeoutError):
+    """Say that another process held the bundle for longer than we wait."""
+
+
+class StorageFullError(BundleError, OSError):
+    """Say that the disk is full; the bundle still holds its last good save."""

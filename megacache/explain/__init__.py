@@ -1,0 +1,34 @@
+"""Explain: why a lookup missed, and how two recordings differ.
+
+Layer: explain. May import errors, model and recording. Needs no torch and no pandas.
+
+`components` reads what torch hashed into a key, `differences` compares two such lists, `sentences` puts differences
+into words, `systems` says what makes an artifact of one machine wrong on another, `recordings` compares recordings.
+"""
+
+from __future__ import annotations
+
+from megacache.explain.components import Component, group_of, parse_components
+from megacache.explain.differences import Difference, differences, nearest
+from megacache.explain.recordings import Diff, KeyDifference, diff, stored_components
+from megacache.explain.sentences import sentence, shorten
+from megacache.explain.systems import UNKNOWN_SYSTEM_ID, config_differences, mismatches, system_differences
+
+__all__ = [
+    "UNKNOWN_SYSTEM_ID",
+    "Component",
+    "Diff",
+    "Difference",
+    "KeyDifference",
+    "config_differences",
+    "diff",
+    "differences",
+    "group_of",
+    "mismatches",
+    "nearest",
+    "parse_components",
+    "sentence",
+    "shorten",
+    "stored_components",
+    "system_differences",
+]

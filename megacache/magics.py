@@ -1,0 +1,229 @@
+"""The magics: `%%megacache` captures a cell, `%megacache` saves, loads and shows.
+
+Layer: a face. The only room that imports IPython.
+
+`%%megacache` is not an ordinary cell magic, since one of those runs the cell in its own way and so changes its value,
+its traceback or its `await`. Instead an input transformer takes the line away, and IPython then runs the cell as ever:
+the session begins before it and ends after it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import os
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from IPython.core.error import InputRejected, UsageError
+from IPython.core.magic import Magics, line_cell_magic, magics_class
+from IPython.display import display
+
+from megacache import sessions
+from megacache.bundle import SaveReport
+from megacache.errors import MegacacheError
+
+if TYPE_CHECKING:
+    from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
+
+MARK = "%%megacache"
+
+CELL_USAGE = "%%megacache [NAME] [--bundle PATH] [--fresh] [--no-precompile] [--no-widget] [--quiet]"
+LINE_USAGE = "%megacache status | save PATH | load PATH | export PATH | config"
+
+
+class _RejectedError(InputRejected, UsageError):
+    """The session could not begin: the cell is not run, and one line says why."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{message}\nusage: {CELL_USAGE}")
+
+
+def _cell_parser() -> _Parser:
+    parser = _Parser(prog=MARK, add_help=False, allow_abbrev=False)
+    parser.add_argument("name", nargs="?", default="cell")
+    parser.add_argument("--bundle")
+    for option in ("--fresh", "--no-precompile", "--no-widget", "--quiet"):
+        parser.add_argument(option, action="store_true")
+    return parser
+
+
+def parse_cell_line(line: str) -> argparse.Namespace:
+    """Read the options of `%%megacache`.
+
+    Args:
+        line: What follows the magic's name.
+
+    Returns:
+        `name`, `bundle`, `fresh`, `no_precompile`, `no_widget` and `quiet`.
+
+    Raises:
+        UsageError: IPython's own, with the usage line, for anything that is not an option.
+    """
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise UsageError(f"{error}\nusage: {CELL_USAGE}") from error
+    return _cell_parser().parse_args(words)
+
+
+def take_line_away(lines: list[str]) -> list[str]:
+    """Blank the `%%megacache` line of a cell, so that the rest runs as it stands and keeps its line numbers.
+
+    A line with wrong options is left to the cell magic, which says so and runs nothing.
+    """
+    first = next((at for at, line in enumerate(lines) if line.strip()), None)
+    if first is None or not _is_mark(lines[first]):
+        return lines
+    try:
+        parse_cell_line(lines[first].strip()[len(MARK) :])
+    except UsageError:
+        return lines
+    return [*lines[:first], "\n", *lines[first + 1 :]]
+
+
+def _is_mark(line: str) -> bool:
+    return line.strip() == MARK or line.strip().startswith(MARK + " ")
+
+
+class _Gate(ast.NodeTransformer):
+    """Between a session that could not begin and the cell that was to run in it (an IPython AST transformer)."""
+
+    def __init__(self) -> None:
+        self.refusal: str | None = None
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        refusal, self.refusal = self.refusal, None
+        if refusal is not None:
+            raise _RejectedError(refusal)
+        return node
+
+
+@magics_class
+class MegacacheMagics(Magics):
+    """Capture, save and show torch.compile's caches."""
+
+    shell: InteractiveShell
+
+    def __init__(self, shell: InteractiveShell) -> None:
+        super().__init__(shell)
+        self._gate = _Gate()
+        self._session: sessions.Session | None = None
+        self._options: argparse.Namespace | None = None
+
+    @line_cell_magic
+    def megacache(self, line: str, cell: str | None = None) -> Any:
+        """Capture the compilations of a cell, or do one thing with what was captured.
+
+        As a cell magic: `%%megacache [NAME] [--bundle PATH] [--fresh] [--no-precompile] [--no-widget] [--quiet]`.
+        As a line magic: `%megacache status | save PATH | load PATH | export PATH | config`.
+        """
+        if cell is not None:
+            parse_cell_line(line)  # says what is wrong with it
+            return self.shell.run_cell(f"{MARK} {line}\n{cell}").raise_error()  # type: ignore[no-untyped-call]
+        return self._command(line)
+
+    # -- around a cell -------------------------------------------------------------------------------------------
+
+    def before_cell(self, info: ExecutionInfo) -> None:
+        """Begin the session of a marked cell; what keeps it from beginning keeps the cell from running."""
+        raw = info.raw_cell or ""
+        head, _, body = raw.lstrip("\n").partition("\n")
+        if not _is_mark(head):
+            return
+        try:
+            self._options = parse_cell_line(head.strip()[len(MARK) :])
+        except UsageError:
+            return
+        self._session = sessions.session(
+            self._options.name,
+            self._options.bundle,
+            fresh=self._options.fresh,
+            precompile=not self._options.no_precompile,
+            cell=body,
+            notebook=_notebook_path(self.shell),
+        )
+        try:
+            self._session.__enter__()
+        except MegacacheError as error:
+            self._session, self._gate.refusal = None, str(error)
+
+    def after_cell(self, result: ExecutionResult) -> None:
+        """End the session of a marked cell, save it, and show it below the cell's own output."""
+        session, self._session = self._session, None
+        if session is None or self._options is None:
+            return
+        error = result.error_in_exec or result.error_before_exec
+        try:
+            session.__exit__(type(error) if error else None, error, None)
+        except MegacacheError as failure:
+            print(f"megacache could not save: {failure}")
+        if not self._options.quiet:
+            print(_one_line(session))
+            display(session.tree())  # type: ignore[no-untyped-call]
+
+    def install(self) -> None:
+        """Put everything in place; a second `%load_ext` changes nothing."""
+        self.shell.register_magics(self)
+        self.shell.input_transformers_cleanup.insert(0, take_line_away)
+        self.shell.ast_transformers.append(self._gate)
+        self.shell.events.register("pre_run_cell", self.before_cell)
+        self.shell.events.register("post_run_cell", self.after_cell)
+
+    # -- commands ------------------------------------------------------------------------------------------------
+
+    def _command(self, line: str) -> Any:
+        name, *words = shlex.split(line) or ["status"]
+        commands = {"status": 0, "save": 1, "load": 1, "export": 1, "config": 0}
+        if commands.get(name) != len(words):
+            raise UsageError(f"usage: {LINE_USAGE}")
+        try:
+            return getattr(self, f"_{name}")(*words)
+        except MegacacheError as error:
+            raise UsageError(str(error)) from error
+
+    def _status(self) -> None:
+        print(sessions.status())
+
+    def _save(self, path: str) -> SaveReport:
+        return sessions.save(path)
+
+    def _load(self, path: str) -> Any:
+        return sessions.load(path)
+
+    def _export(self, path: str) -> None:
+        """Write what was captured as one HTML page if the path ends in `.html`, else as torch's own container."""
+        size_bytes = sessions.export(path)
+        print(f"wrote {path} ({size_bytes:,} bytes)")
+
+    def _config(self) -> None:
+        for option, value in sorted(sessions.enable().info.config.items()):
+            print(f"{option} = {value}")
+
+
+def _one_line(session: sessions.Session) -> str:
+    parts = [f"megacache {session.name}: {session.summary()}"]
+    if session.load_report.verdicts:
+        parts.append(str(session.load_report))
+    if session.save_report is not None:
+        parts.append(str(session.save_report))
+    return " · ".join(parts)
+
+
+def _notebook_path(shell: InteractiveShell) -> str | None:
+    """Return where the notebook is, if its front end says so: VS Code by a name, Jupyter's server by a variable."""
+    named = shell.user_ns.get("__vsc_ipynb_file__") or os.environ.get("JPY_SESSION_NAME")
+    return named if isinstance(named, str) and Path(named).suffix == ".ipynb" else None
+
+
+def register(shell: InteractiveShell) -> None:
+    """Install the magics in a shell, once.
+
+    Args:
+        shell: The running IPython shell.
+    """
+    if "megacache" not in shell.magics_manager.magics["line"]:
+        MegacacheMagics(shell).install()

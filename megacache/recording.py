@@ -1,0 +1,137 @@
+"""Recording: the rows of one or more sessions, and the way to their contents.
+
+Layer: ground. May import model and errors; views only inside the three properties that show them.
+
+A live `Session` and a `Bundle` on disk both answer `recording()`; every face is made from that. Guards and events are
+many and alike, so they are kept as compressed documents and decoded when first asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from megacache.errors import ArtifactNotFoundError
+from megacache.model import (
+    Artifact,
+    ArtifactUse,
+    BackendEntry,
+    Code,
+    Compile,
+    Dimension,
+    Document,
+    Event,
+    GraphBreak,
+    Guard,
+    RecompileReason,
+    SessionInfo,
+    SystemInfo,
+    Verdict,
+)
+
+if TYPE_CHECKING:
+    from megacache.views.figures import Figures
+    from megacache.views.tables import Tables
+    from megacache.views.tree import Tree
+
+Row = TypeVar("Row")
+
+
+def no_content(sha256: str) -> bytes:
+    """Refuse to read: the recording was made without contents.
+
+    Raises:
+        ArtifactNotFoundError: Always.
+    """
+    raise ArtifactNotFoundError(f"content {sha256[:12]} is not at hand: this recording was made without contents")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """The rows of one or more sessions, each table in the order in which things happened.
+
+    `read` returns the content of a digest, checked, and raises `ArtifactNotFoundError` for one that is not there.
+    """
+
+    systems: tuple[SystemInfo, ...] = ()
+    sessions: tuple[SessionInfo, ...] = ()
+    codes: tuple[Code, ...] = ()
+    compiles: tuple[Compile, ...] = ()
+    graph_breaks: tuple[GraphBreak, ...] = ()
+    recompile_reasons: tuple[RecompileReason, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
+    backend_entries: tuple[BackendEntry, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
+    artifact_uses: tuple[ArtifactUse, ...] = ()
+    documents: tuple[Document, ...] = ()
+    read: Callable[[str], bytes] = no_content
+
+    @cached_property
+    def guards(self) -> tuple[Guard, ...]:
+        """Every guard, kept and dropped, by compile and in torch's order."""
+        return self._decoded("guards", Guard)
+
+    @cached_property
+    def events(self) -> tuple[Event, ...]:
+        """Every span of work, by session and in order of their start."""
+        return self._decoded("events", Event)
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What became of each artifact that a session offered to torch."""
+        return self._decoded("load_report", Verdict)
+
+    def text(self, document: Document) -> str:
+        """Return a document's content as text."""
+        return self.read(document.content_sha256).decode("utf-8", "replace")
+
+    def _decoded(self, name: str, row_class: type[Row]) -> tuple[Row, ...]:
+        found = (self.read(each.content_sha256) for each in self.documents if each.name == name)
+        return tuple(row for content in found for row in decode_rows(row_class, content))
+
+
+class Recorded(ABC):
+    """What a live session and a bundle have in common: one recording, shown by the same faces."""
+
+    @abstractmethod
+    def recording(self) -> Recording:
+        """Return the rows as they are now."""
+
+    @property
+    def tables(self) -> Tables:
+        """The tables as pandas DataFrames: sessions, codes, compiles, recompiles, graph_breaks, guards, ..."""
+        from megacache.views.tables import Tables
+
+        return Tables(self.recording())
+
+    @property
+    def figures(self) -> Figures:
+        """The figures as plotly `go.Figure`: timeline(), sizes(), icicle()."""
+        from megacache.views.figures import Figures
+
+        return Figures(self.recording())
+
+    def tree(self) -> Tree:
+        """Return the tree of functions, graph breaks, recompiles, backend entries and artifacts."""
+        from megacache.views.tree import Tree
+
+        return Tree.of(self.recording())
+
+
+def encode_rows(rows: Iterable[object]) -> bytes:
+    """Encode rows of one class as columns, in JSON: `{"columns": {name: [...]}}`; equal rows give equal bytes."""
+    records = [asdict(row) for row in rows]  # type: ignore[call-overload]
+    columns = {name: [record[name] for record in records] for name in (records[0] if records else ())}
+    return json.dumps({"columns": columns}, separators=(",", ":"), sort_keys=True).encode()
+
+
+def decode_rows(row_class: type[Row], content: bytes) -> Sequence[Row]:
+    """Decode what `encode_rows` wrote; unknown columns are passed over, missing ones take their default."""
+    columns = json.loads(content)["columns"]
+    known = [field.name for field in fields(row_class) if field.name in columns]  # type: ignore[arg-type]
+    values = zip(*(columns[name] for name in known), strict=True)
+    return [row_class(**dict(zip(known, each, strict=True))) for each in values]

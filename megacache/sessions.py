@@ -1,0 +1,388 @@
+"""Session: one capture window, with the bundle it loads from and saves to.
+
+Layer: joins compiler and bundle; below the faces. The room is called `sessions` since the package offers a function
+`session`, which a submodule of that name would hide.
+
+    with megacache.session("train", bundle="train.megacache") as s:
+        model(x)
+    s.tree()
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+import uuid
+import warnings
+from contextlib import ExitStack
+from dataclasses import replace
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from megacache.bundle import Bundle, SaveReport
+from megacache.bundle.torch_format import TorchArtifact, write_artifacts
+from megacache.errors import BundleNotWritableError, MegacacheError, SessionError
+from megacache.model import Document, SessionInfo, Verdict
+from megacache.process import process
+from megacache.recording import Recorded, Recording, encode_rows
+from megacache.report import LoadReport
+from megacache.views.html import report
+
+_LOAD_REPORT_ORDINAL = -1
+"""The load report is one document of a session, rewritten by each save; it keeps one place of its own."""
+
+
+def enable() -> Session:
+    """Begin to capture; a second call does nothing.
+
+    Returns:
+        The session that holds what is compiled outside of any other one.
+
+    Raises:
+        TorchError: When torch is absent or lacks a name that we need.
+    """
+    if not process.is_on:
+        process.start()
+        Session("process").begin()
+    return process.open[0]
+
+
+def disable() -> None:
+    """Stop capturing and leave torch exactly as it was. What was captured can still be shown and saved."""
+    while process.open:
+        process.open[-1].end()
+    if process.has_capture:
+        process.capture.stop()
+
+
+def session(
+    name: str,
+    bundle: str | os.PathLike[str] | None = None,
+    *,
+    fresh: bool = False,
+    precompile: bool = True,
+    cell: str | None = None,
+    notebook: str | None = None,
+) -> Session:
+    """Make a session, to be used in a `with` block: it loads what is right, captures, and saves the union.
+
+    Args:
+        name: For people; two sessions may share one.
+        bundle: A file to load from, if it is there, and to save to at the end. Without one nothing is loaded or saved.
+        fresh: Give torch an empty cache directory for this session, so that only the bundle can serve.
+        precompile: Whether precompile entries may be served. In this release none is, whatever is said here: torch's
+            own are not checked against the live code.
+        cell: The text of the notebook cell that the session captures.
+        notebook: Where the notebook is, if that can be known.
+    """
+    return Session(name, bundle, fresh=fresh, precompile=precompile, cell=cell, notebook=notebook)
+
+
+def load(path: str | os.PathLike[str], *, trust_unknown: bool = False) -> LoadReport:
+    """Hand a bundle's artifacts to torch, in the session that is open now; nothing is saved.
+
+    Args:
+        path: The bundle.
+        trust_unknown: Load also what came from torch's own container, which does not say on which CPU it was compiled.
+
+    Returns:
+        What was loaded and what was refused, with a reason for each.
+
+    Raises:
+        BundleError: When the bundle cannot be read; see `errors`.
+        TorchError: When torch is absent or refuses the artifacts.
+    """
+    enable()
+    return process.open[-1].load(path, trust_unknown=trust_unknown)
+
+
+def save(path: str | os.PathLike[str]) -> SaveReport:
+    """Save everything that this process captured, of all sessions, into one bundle.
+
+    Args:
+        path: The bundle; what it already holds stays in it.
+
+    Raises:
+        SessionError: When nothing was captured, since `enable()` was never called.
+        BundleError: When the bundle cannot be written; see `errors`.
+    """
+    return process.save(process.sessions, Path(path))
+
+
+def export(path: str | os.PathLike[str]) -> int:
+    """Write everything that this process captured into one file for somebody without megacache.
+
+    Args:
+        path: A name that ends in `.html` gives the report as one page; any other gives torch's own container, which
+            plain `torch.compiler.load_cache_artifacts` loads.
+
+    Returns:
+        The size of the file in bytes.
+
+    Raises:
+        SessionError: When nothing was captured.
+        BundleNotWritableError: When the file cannot be written.
+    """
+    target = Path(path)
+    recording = process.recording(process.sessions)
+    if target.suffix == ".html":
+        content = report(recording, target.stem).encode()
+    else:
+        artifacts = [
+            TorchArtifact(each.artifact_type, each.cache_key, recording.read(each.content_sha256))
+            for each in recording.artifacts
+        ]
+        content = write_artifacts(artifacts)
+    try:
+        target.write_bytes(content)
+    except OSError as error:
+        raise BundleNotWritableError(
+            f"cannot write {target}: {error.strerror}; choose another place", path=str(target)
+        ) from error
+    return len(content)
+
+
+def status() -> str:
+    """Return what megacache does now, in a few lines for people."""
+    if not process.has_capture:
+        return "megacache is off: nothing was captured yet"
+    capture = process.capture
+    lines = [f"megacache is {'on' if process.is_on else 'off'}, torch {capture.system.torch_version}"]
+    lines += [f"  session {each.name}: {each.summary()}" for each in process.sessions]
+    if process.compiled_before:
+        lines.append(
+            f"  {process.compiled_before} frames were compiled before megacache was on: these are in no session"
+        )
+    lines += [f"  fault in {fault.where}: {fault.error.strip().splitlines()[-1]}" for fault in capture.faults]
+    return "\n".join(lines)
+
+
+class Session(Recorded):
+    """One capture window; make it with `megacache.session`."""
+
+    def __init__(
+        self,
+        name: str,
+        bundle: str | os.PathLike[str] | None = None,
+        *,
+        fresh: bool = False,
+        precompile: bool = True,
+        cell: str | None = None,
+        notebook: str | None = None,
+    ) -> None:
+        self.name = name
+        self.bundle_path = Path(bundle) if bundle is not None else None
+        self.save_report: SaveReport | None = None
+        self._is_fresh = fresh
+        self._may_precompile = precompile
+        self._cell = cell
+        self._notebook = notebook
+        self._info: SessionInfo | None = None
+        self._verdicts: tuple[Verdict, ...] = ()
+        self._stored = Recording()
+        self._stack = ExitStack()
+
+    def __repr__(self) -> str:
+        return f"<megacache session {self.name!r}: {self.summary()}>"
+
+    def __enter__(self) -> Self:
+        enable()
+        try:
+            self.begin()
+            if self.bundle_path is not None and self.bundle_path.exists():
+                self.load(self.bundle_path)
+        except BaseException as error:
+            self.end(error)
+            raise
+        return self
+
+    def __exit__(
+        self, error_type: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.end(error)
+        if self.bundle_path is None:
+            return
+        try:
+            self.save()
+        except MegacacheError as failure:
+            if error is None:
+                raise
+            # What the user's own code raised is the news; ours must not hide it.
+            warnings.warn(f"session {self.name!r} could not be saved: {failure}", stacklevel=2)
+
+    # -- what it holds -------------------------------------------------------------------------------------------
+
+    @property
+    def info(self) -> SessionInfo:
+        """The session's own row.
+
+        Raises:
+            SessionError: When the session was never entered.
+        """
+        if self._info is None:
+            raise SessionError(f"session {self.name!r} has not begun: use it in a `with` block")
+        return self._info
+
+    @property
+    def load_report(self) -> LoadReport:
+        """What became of each artifact that was loaded, and of each lookup that none of them served."""
+        if self not in process.open or not self._verdicts:
+            return LoadReport(self._verdicts)
+        from megacache.compiler.hydrate import settle
+
+        uses = self._captured().artifact_uses
+        return LoadReport(settle(self._verdicts, uses, replace(self._stored, read=self._read_any)))
+
+    def recording(self) -> Recording:
+        """Return the rows as they are now."""
+        return process.recording([self])
+
+    def summary(self) -> str:
+        """Return what was captured, in one line."""
+        if self._info is None:
+            return "not begun"
+        captured = self._captured()
+        recompiles = sum(each.is_recompile for each in captured.compiles)
+        return (
+            f"{len(captured.compiles)} compiles ({recompiles} recompiles), {len(captured.graph_breaks)} graph breaks, "
+            f"{len(captured.artifacts)} artifacts"
+        )
+
+    # -- what it does --------------------------------------------------------------------------------------------
+
+    def load(self, path: str | os.PathLike[str], *, trust_unknown: bool = False) -> LoadReport:
+        """Hand a bundle's artifacts to torch, each after its check.
+
+        Args:
+            path: The bundle.
+            trust_unknown: Load also artifacts of which no system is recorded.
+
+        Returns:
+            A verdict per artifact, `loaded` or `refused`; `load_report` tells later what became of them.
+
+        Raises:
+            SessionError: When the session has not begun or is over.
+            BundleError: When the bundle cannot be read; see `errors`.
+            TorchError: When torch refuses the artifacts.
+        """
+        from megacache.compiler.hydrate import hydrate
+
+        if self not in process.open:
+            raise SessionError(f"session {self.name!r} is not open: load inside its `with` block")
+        # Kept open, for its key components are what a miss is explained by.
+        bundle = self._stack.enter_context(Bundle.open(path))
+        self._stored = bundle.recording()
+        self._verdicts = (*self._verdicts, *hydrate(self._stored, process.capture.system, trust_unknown=trust_unknown))
+        return LoadReport(self._verdicts)
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> SaveReport:
+        """Save what was captured; only what the bundle does not hold yet is written.
+
+        Args:
+            path: The bundle, or None for the session's own.
+
+        Returns:
+            What was new, and how many bytes it took.
+
+        Raises:
+            SessionError: When there is no path, or nothing began.
+            BundleError: When the bundle cannot be written; see `errors`.
+        """
+        target = Path(path) if path is not None else self.bundle_path
+        if target is None:
+            raise SessionError(f"session {self.name!r} has no bundle: give save() a path")
+        self.save_report = process.save([self], target)
+        return self.save_report
+
+    def begin(self) -> None:
+        """Let what torch compiles from now on belong to this session.
+
+        Raises:
+            SessionError: When the session was used before.
+        """
+        from megacache.compiler.codes import cell_digest
+
+        capture = process.capture
+        if self._info is not None:
+            raise SessionError(f"session {self.name!r} was used before: make a new one")
+        self._info = SessionInfo(
+            session_id=uuid.uuid4().hex[:16],
+            name=self.name,
+            run_id=capture.recorder.run_id,
+            system_id=capture.system.system_id,
+            status="open",
+            started_us=time.time_ns() // 1000,
+            cell=self._cell,
+            cell_digest=cell_digest(self._cell) if self._cell else None,
+            script=None if self._cell else _script(),
+            notebook=self._notebook,
+            rank=int(os.environ["RANK"]) if os.environ.get("RANK", "").isdigit() else None,
+            megacache_version=_version(),
+            config=capture.config(),
+        )
+        if self._is_fresh:
+            from megacache.compiler.capture import fresh_caches
+
+            self._stack.enter_context(fresh_caches())
+        process.enter(self)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Give what torch compiles from now on back to the session around this one; a second call does nothing.
+
+        Args:
+            error: What the user's own code raised, if it did.
+        """
+        if self not in process.open:
+            return
+        process.capture.recorder.fold()
+        self._info = replace(
+            self.info,
+            status="failed" if error is not None else "ok",
+            error=None if error is None else f"{type(error).__qualname__}: {error}",
+            ended_us=time.time_ns() // 1000,
+        )
+        self._verdicts = self.load_report.verdicts
+        process.leave(self)
+        self._stack.close()
+
+    def load_report_document(self) -> tuple[Document, ...]:
+        """Return the load report as a document, or nothing where nothing was loaded."""
+        verdicts = self.load_report.verdicts
+        if not verdicts:
+            return ()
+        content = encode_rows(verdicts)
+        return (
+            Document(
+                session_id=self.info.session_id,
+                ordinal=_LOAD_REPORT_ORDINAL,
+                run_id=self.info.run_id,
+                compile_id=None,
+                backend_id=None,
+                name="load_report",
+                title=None,
+                content_sha256=process.capture.recorder.documents.keep(content),
+                size_bytes=len(content),
+            ),
+        )
+
+    def _captured(self) -> Recording:
+        return process.capture.recording((self.info.session_id,))
+
+    def _read_any(self, sha256: str) -> bytes:
+        """Read a content of the loaded bundle or of this process: a miss is explained by both."""
+        contents = process.capture.recorder.documents.contents
+        return contents[sha256] if sha256 in contents else self._stored.read(sha256)
+
+
+def _script() -> str | None:
+    """Return the program that runs, or None in an interactive one."""
+    main = sys.modules.get("__main__")
+    return getattr(main, "__file__", None)
+
+
+def _version() -> str:
+    from megacache import __version__
+
+    return __version__

@@ -1,0 +1,52 @@
+"""Fixtures that many rooms share."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+REPOSITORY = TESTS.parent
+
+
+class Programs:
+    """Run the programs of `tests/programs`, each in a fresh process with a torch cache directory of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._count = 0
+
+    def run(self, name: str, *arguments: object, cache: str | None = None, **environment: str) -> str:
+        """Run a program to its end and return what it printed; its failure is the test's.
+
+        Args:
+            name: A file of `tests/programs`, without `.py`.
+            *arguments: Handed over as text.
+            cache: Name of the torch cache directory; None gives an empty one.
+            **environment: Variables to set.
+        """
+        self._count += 1
+        cache_dir = self.folder / (cache or f"torch-cache-{self._count}")
+        variables = {**os.environ, "PYTHONPATH": str(REPOSITORY), "TORCHINDUCTOR_CACHE_DIR": str(cache_dir)}
+        command = [sys.executable, str(TESTS / "programs" / f"{name}.py"), *map(str, arguments)]
+        done = subprocess.run(
+            command,
+            env={**variables, **environment},
+            cwd=self.folder,
+            capture_output=True,
+            text=True,
+            timeout=600,
+            check=False,
+        )
+        assert done.returncode == 0, f"{name} failed:\n{done.stdout[-3000:]}\n{done.stderr[-6000:]}"
+        return done.stdout
+
+
+@pytest.fixture(scope="module")
+def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
+    """Programs of this test file; what they write stays together in one folder."""
+    return Programs(tmp_path_factory.mktemp("programs"))

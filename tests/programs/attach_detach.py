@@ -1,0 +1,62 @@
+"""Put the taps on and off, with compiles between, and print what of torch is another afterwards, as JSON.
+
+It compares every module attribute and class attribute of the modules that megacache names, every handler of every
+logger of torch, and every option of dynamo, inductor and functorch.
+"""
+
+import importlib
+import json
+import logging
+
+import torch
+import torch._dynamo
+import torch._functorch.config
+import torch._inductor.config
+
+from megacache.compiler import versions
+
+
+def state_of_torch():
+    state = {}
+    for name in {each.module for each in versions.PRIVATE_NAMES}:
+        module = importlib.import_module(name)
+        for key, value in vars(module).items():
+            state[f"{name}.{key}"] = value
+            if isinstance(value, type):
+                state.update({f"{name}.{key}.{each}": kept for each, kept in vars(value).items()})
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.startswith("torch") and isinstance(logger, logging.Logger):
+            state[f"logger {name}"] = (tuple(map(id, logger.handlers)), logger.level, logger.propagate, logger.disabled)
+    for config in (torch._dynamo.config, torch._inductor.config, torch._functorch.config):
+        for key, value in config.get_config_copy().items():
+            state[f"{config.__name__}.{key}"] = repr(value)
+    return state
+
+
+def is_same(before, after):
+    if isinstance(before, (str, int, float, tuple)):
+        return before == after
+    return before is after
+
+
+def main():
+    import megacache
+
+    versions.check()
+    torch.compile(lambda x: x - 1, backend="eager")(torch.ones(3))  # torch imports and registers lazily
+    before = state_of_torch()
+    megacache.enable()
+    changed = sum(not is_same(value, state_of_torch().get(key)) for key, value in before.items())
+    torch.compile(lambda x: x + 1, backend="eager")(torch.ones(3))
+    megacache.enable()
+    megacache.disable()
+    after = state_of_torch()
+    volatile = ("FRAME_COUNTER", "FRAME_COMPILE_COUNTER", "initial_global_state", "INTERN_TABLE")
+    differences = sorted(
+        key for key, value in before.items() if not is_same(value, after.get(key)) and not key.endswith(volatile)
+    )
+    print(json.dumps({"changed_while_on": changed, "left_behind": differences}))
+
+
+if __name__ == "__main__":
+    main()

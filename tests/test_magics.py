@@ -1,0 +1,182 @@
+"""Tests of `megacache.magics`, in a real IPython shell of a fresh process, and in a real kernel."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+pytestmark = pytest.mark.torch
+
+SETUP = "import torch\n%load_ext megacache"
+
+CELL = """%%megacache first --bundle first.megacache
+@torch.compile
+def f(x):
+    return torch.sin(x) + 1
+
+f(torch.zeros(4)).tolist()"""
+
+
+def run(*cells, folder, cache):
+    """Run cells in a real kernel and return them with their outputs."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    with client.setup_kernel(env={**cache}):
+        for at, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, at)
+    return notebook.cells
+
+
+def outputs(cell, kind):
+    return [output for output in cell.outputs if output.output_type == kind]
+
+
+def html_of(cell):
+    return "".join(output.data.get("text/html", "") for output in outputs(cell, "display_data"))
+
+
+def printed(cell):
+    return "".join(output.text for output in outputs(cell, "stream") if output.name == "stdout")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("notebook")
+
+
+@pytest.fixture(scope="module")
+def environment(folder):
+    import os
+
+    from conftest import REPOSITORY
+
+    return {**os.environ, "PYTHONPATH": str(REPOSITORY), "IPYTHONDIR": str(folder / "ipython")}
+
+
+@pytest.fixture(scope="module")
+def cold(folder, environment):
+    """A first kernel, whose torch cache is empty."""
+    probe = (
+        "import json; from megacache import sessions\n"
+        "print(json.dumps([each.summary() for each in sessions.process.sessions]))"
+    )
+    cells = [
+        SETUP,
+        CELL,
+        "%megacache status",
+        "%%megacache quietly --quiet\nf(torch.zeros(4))",
+        "%%megacache awaited --quiet\nimport asyncio\nawait asyncio.sleep(0)\n'awaited'",
+        "%megacache export first.bin",
+        "%megacache export first.html",
+        "%megacache config",
+        probe,
+    ]
+    return run(*cells, folder=folder, cache={**environment, "TORCHINDUCTOR_CACHE_DIR": str(folder / "cold")})
+
+
+@pytest.fixture(scope="module")
+def warm(cold, folder, environment):
+    """A second kernel, with another empty torch cache: only the bundle can serve."""
+    cells = [SETUP, CELL]
+    return run(*cells, folder=folder, cache={**environment, "TORCHINDUCTOR_CACHE_DIR": str(folder / "warm")})
+
+
+def test_value_of_the_cell_is_its_out(cold):
+    (result,) = outputs(cold[1], "execute_result")
+    assert result.data["text/plain"] == "[1.0, 1.0, 1.0, 1.0]"
+    assert result.execution_count == cold[1].execution_count == 2
+
+
+def test_tree_is_shown_below_the_cell(cold):
+    html = html_of(cold[1])
+    for part in ("first", "0/0", "aot_autograd", "inductor"):
+        assert part in html
+
+
+def test_one_line_says_what_was_captured_and_saved(cold):
+    (line,) = printed(cold[1]).splitlines()
+    assert line.startswith("megacache first: 1 compiles (0 recompiles)")
+    assert "first.megacache" in line
+
+
+def test_quiet_shows_nothing_but_the_value(cold):
+    assert [output.output_type for output in cold[3].outputs] == ["execute_result"]
+
+
+def test_await_works_as_without(cold):
+    (result,) = outputs(cold[4], "execute_result")
+    assert result.data["text/plain"] == "'awaited'"
+
+
+def test_status_names_the_sessions(cold):
+    assert "session first: 1 compiles" in printed(cold[2])
+
+
+def test_every_cell_is_a_session_of_its_own(cold):
+    summaries = json.loads(printed(cold[8]))
+    assert len(summaries) == 4  # the process's own, and three cells
+    assert summaries[1].startswith("1 compiles")
+    assert summaries[2].startswith("0 compiles")
+
+
+def test_export_writes_torchs_own_container(cold, folder):
+    from megacache.bundle.torch_format import read_artifacts
+
+    artifacts = read_artifacts((folder / "first.bin").read_bytes())
+    assert sorted(artifact.artifact_type for artifact in artifacts) == ["aot_autograd", "inductor"]
+
+
+def test_export_writes_a_page(cold, folder):
+    assert "<html" in (folder / "first.html").read_text()
+
+
+def test_second_kernel_hits_every_artifact(warm):
+    (line,) = printed(warm[1]).splitlines()
+    assert "2 hit" in line
+    (result,) = outputs(warm[1], "execute_result")
+    assert result.data["text/plain"] == "[1.0, 1.0, 1.0, 1.0]"
+
+
+def test_cell_of_the_session_is_kept(warm, folder):
+    from megacache.bundle import Bundle
+
+    with Bundle.open(folder / "first.megacache") as bundle:
+        recording = bundle.recording()
+    assert [session.name for session in recording.sessions] == ["first", "first"]
+    assert {session.cell for session in recording.sessions} == {CELL.partition("\n")[2]}
+    (code,) = {code.code_id: code for code in recording.codes}.values()  # the same cell in two kernels is one code
+    assert code.filename == f"<cell {recording.sessions[0].cell_digest[:8]}>"
+    assert code.module == "__main__"
+
+
+@pytest.mark.parametrize(
+    ("cell", "name", "message"),
+    [
+        ("%%megacache x\n1 / 0", "ZeroDivisionError", "division by zero"),
+        ("%%megacache x --bundel y\nraise SystemError('must not run')", "UsageError", "usage: %%megacache"),
+        ("%%megacache x --bundle first.bin\nraise SystemError('must not run')", "RejectedError", "first.bin"),
+        ("%megacache dance", "UsageError", "usage: %megacache"),
+        ("%megacache load nowhere.megacache", "UsageError", "nowhere.megacache"),
+    ],
+)
+def test_error_is_the_users_own_or_one_clear_line(cell, name, message, cold, folder, environment):
+    with pytest.raises(CellExecutionError) as failure:
+        run(SETUP, cell, folder=folder, cache=environment)
+    assert message in str(failure.value)
+    assert "must not run" not in str(failure.value).replace(cell, "")
+    assert name in str(failure.value)
+
+
+def test_traceback_is_as_without_megacache(cold, folder, environment):
+    def traceback_of(first_line):
+        with pytest.raises(CellExecutionError) as failure:
+            run(SETUP, f"{first_line}\ndef g():\n    return 1 / 0\ng()", folder=folder, cache=environment)
+        text = re.sub(r"\x1b\[[0-9;]*m", "", failure.value.traceback)
+        return text.replace(first_line, "").splitlines()
+
+    assert traceback_of("%%megacache x --quiet") == traceback_of("# a comment")

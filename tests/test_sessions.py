@@ -1,0 +1,237 @@
+"""Tests of `megacache.sessions`: the main job, from a real compile to a warm start, and the whole tree."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from megacache.bundle import Bundle
+from megacache.errors import SessionError
+
+pytestmark = pytest.mark.torch
+
+
+@pytest.fixture(scope="module")
+def facts(programs):
+    """What the program `every_kind` saw: one cold compile serves all tests of this file."""
+    programs.run("every_kind", "every.megacache", "facts.json")
+    return json.loads((programs.folder / "facts.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def bundle(facts, programs):
+    with Bundle.open(programs.folder / "every.megacache") as bundle:
+        yield bundle
+
+
+@pytest.fixture(scope="module")
+def recording(bundle):
+    return bundle.recording()
+
+
+def rows_of(rows, compile_id):
+    return [row for row in rows if row.compile_id == compile_id]
+
+
+def named(recording, qualname):
+    (code,) = [code for code in recording.codes if code.qualname == qualname]
+    return code
+
+
+def compiles_of(recording, code):
+    return [each.compile_id for each in recording.compiles if each.code_id == code.code_id]
+
+
+def test_artifacts_are_as_many_as_torch_counts(facts, bundle):
+    table = bundle.tables.artifacts
+    assert table.groupby("artifact_type").size().to_dict() == facts["counts"]
+    assert len(table) == sum(facts["counts"].values()) == facts["rows"]
+
+
+def test_nothing_went_wrong_inside_megacache(facts):
+    assert facts["faults"] == []
+
+
+def test_function_has_its_compiles(recording):
+    broken = named(recording, "broken")
+    assert broken.module == "__main__"
+    assert broken.source.startswith("def broken(x, n):")
+    assert compiles_of(recording, broken) == ["0/0", "0/1", "0/2"]
+    assert [each.is_recompile for each in recording.compiles[:1]] == [False]
+
+
+def test_resume_function_hangs_on_its_parent_and_line(recording):
+    broken = named(recording, "broken")
+    (resume,) = [code for code in recording.codes if code.parent_code_id]
+    (line,) = {each.line for each in recording.graph_breaks if each.compile_id == "0/0"}
+    assert resume.parent_code_id == broken.code_id
+    assert resume.resume_line == line
+    assert compiles_of(recording, resume) == ["1/0", "1/1"]
+
+
+def test_graph_break_has_reason_place_and_hints(recording):
+    (found,) = rows_of(recording.graph_breaks, "0/0")
+    assert found.attempt == 0
+    assert found.gb_type == "Failed to trace builtin operator"
+    assert "print" in found.source_line
+    assert found.filename.endswith("every_kind.py")
+    assert found.user_stack[-1].endswith("broken")
+    assert found.hints
+
+
+def test_restart_after_a_graph_break_is_an_attempt(recording):
+    first = next(each for each in recording.compiles if each.compile_id == "0/0")
+    assert first.attempt_count == 2
+    assert first.restart_reasons == ("Failed to trace builtin operator",)
+
+
+def test_recompile_for_the_shape(recording):
+    (reason,) = rows_of(recording.recompile_reasons, "0/1")
+    assert reason.failed_compile_id == "0/0"
+    assert reason.guard == "tensor 'x' size mismatch at index 0. expected 8, actual 9"
+    (dimension,) = rows_of(recording.dimensions, "0/1")
+    assert (dimension.hint, dimension.source) == ("9", "L['x'].size()[0]")
+    assert dimension.symbol.startswith("s")
+    assert dimension.range
+
+
+def test_recompile_for_the_value(recording):
+    reasons = rows_of(recording.recompile_reasons, "0/2")
+    assert [each.failed_compile_id for each in reasons] == ["0/1", "0/0"]
+    assert reasons[0].guard == "n == 1"
+    assert reasons[0].source_line == "y = helper(x) * n"
+
+
+def test_guards_are_kept_and_counted(recording):
+    guards = rows_of(recording.guards, "0/0")
+    kept = [guard for guard in guards if not guard.is_dropped]
+    assert {"TENSOR_MATCH", "GLOBAL_STATE"} <= {guard.guard_type for guard in kept}
+    (tensor,) = [guard for guard in kept if guard.guard_type == "TENSOR_MATCH"]
+    assert tensor.source == "L['x']"
+    assert tensor.source_line == "return torch.sin(x)"
+
+
+def test_dropped_guards_say_who_dropped_them(recording):
+    (compile_id,) = compiles_of(recording, named(recording, "filtered"))
+    guards = rows_of(recording.guards, compile_id)
+    dropped = [guard for guard in guards if guard.is_dropped]
+    assert [(guard.guard_type, guard.drop_reason) for guard in dropped] == [("TENSOR_MATCH", "guard_filter_fn")]
+    assert "TENSOR_MATCH" not in {guard.guard_type for guard in guards if not guard.is_dropped}
+
+
+def test_backend_entries_are_forward_backward_and_inference(recording):
+    kinds = {each: [entry.kind for entry in rows_of(recording.backend_entries, each)] for each in ("0/0", "1/0", "0/2")}
+    assert kinds == {each: ["forward", "backward"] for each in ("0/0", "1/0", "0/2")}
+    (compile_id,) = compiles_of(recording, named(recording, "filtered"))
+    assert [entry.kind for entry in rows_of(recording.backend_entries, compile_id)] == ["inference"]
+    assert all(entry.backend_id.startswith("__compiled_fn_") for entry in recording.backend_entries if entry.compile_id)
+
+
+def test_forward_and_backward_have_their_artifacts(recording):
+    uses = [use for use in rows_of(recording.artifact_uses, "0/0") if use.artifact_type == "inductor"]
+    assert sorted(use.kind for use in uses) == ["backward", "forward"]
+    assert len({use.cache_key for use in uses}) == 2
+    assert {use.state for use in uses} == {"miss"}
+    assert all(use.content_sha256 and use.components_sha256 and use.time_taken_us for use in uses)
+    (aot,) = [use for use in rows_of(recording.artifact_uses, "0/0") if use.artifact_type == "aot_autograd"]
+    assert (aot.state, aot.detail) == ("miss", "full_miss")
+
+
+def test_key_components_are_kept_for_both_layers(bundle):
+    table = bundle.tables.key_components
+    assert {"aot_autograd", "inductor"} <= set(table["artifact_type"])
+    assert table["name"].str.startswith("inductor_config[").sum() > 100
+
+
+def test_documents_of_every_stage(recording):
+    names = {document.name for document in rows_of(recording.documents, "0/0")}
+    stages = {
+        "dynamo_graph",
+        "joint_graph",
+        "forward_graph",
+        "backward_graph",
+        "post_grad_graph",
+        "output_code",
+        "guards",
+    }
+    assert stages <= names
+    codes = {each.kind: each for each in rows_of(recording.documents, "0/0") if each.name == "output_code"}
+    assert sorted(codes) == ["backward", "forward"]
+    assert "AOT ID" in recording.text(codes["forward"])
+
+
+def test_times_of_a_compile_are_told_by_phase(recording):
+    first = next(each for each in recording.compiles if each.compile_id == "0/0")
+    assert 0 < first.tracing_us < first.duration_us
+    assert 0 < first.compiler_us <= first.codegen_us <= first.inductor_us <= first.aot_us <= first.backend_us
+    backward = next(each for each in rows_of(recording.backend_entries, "0/0") if each.kind == "backward")
+    assert 0 < backward.inductor_us <= backward.duration_us
+
+
+def test_failed_compile_keeps_its_exception(recording):
+    (compile_id,) = compiles_of(recording, named(recording, "whole"))
+    failed = next(each for each in recording.compiles if each.compile_id == compile_id)
+    assert (failed.status, failed.error_type) == ("failed", "Unsupported")
+    assert "print" in failed.error
+
+
+def test_tree_shows_all_of_it(bundle):
+    text = str(bundle.tree())
+    for part in (
+        "broken",
+        "filtered",
+        "whole",
+        "0/0",
+        "0/1",
+        "0/2",
+        "n == 1",
+        "8 → 9",
+        "graph break",
+        "resume",
+    ):
+        assert part in text
+    for kind in ("forward", "backward", "inference", "aot_autograd", "inductor"):
+        assert kind in text
+
+
+def test_session_and_system_are_told(recording):
+    (session,) = recording.sessions
+    (system,) = recording.systems
+    assert (session.name, session.status, session.error) == ("every kind", "ok", None)
+    assert session.script.endswith("every_kind.py")
+    assert session.started_us < session.ended_us
+    assert {artifact.system_id for artifact in recording.artifacts} == {system.system_id} == {session.system_id}
+    assert system.cpu_isa
+    assert system.compiler_version
+
+
+def test_second_process_is_warm(facts, programs):
+    cold = (programs.folder / "every.megacache").stat().st_size
+    warm = json.loads(programs.run("every_kind_again", "every.megacache").splitlines()[-1])
+    assert set(warm["verdicts"]) == {"hit"}
+    assert warm["verdicts"]["hit"] == facts["rows"]
+    assert warm["states"] == ["hit"]
+    with Bundle.open(programs.folder / "every.megacache") as bundle:
+        assert len(bundle.recording().sessions) == 2
+        assert len(bundle.tables.artifacts) == facts["rows"]
+        assert bundle.verify().is_ok
+    assert (programs.folder / "every.megacache").stat().st_size < 2 * cold
+
+
+def test_save_without_a_capture_says_what_to_do(tmp_path, monkeypatch):
+    from megacache import sessions
+    from megacache.process import Process
+
+    monkeypatch.setattr(sessions, "process", Process())
+    with pytest.raises(SessionError, match="enable"):
+        sessions.save(tmp_path / "nothing.megacache")
+
+
+def test_session_outside_its_block_says_what_to_do(tmp_path):
+    import megacache
+
+    with pytest.raises(SessionError, match="with"):
+        megacache.session("x").recording()
+    with pytest.raises(SessionError, match="with"):
+        megacache.session("x").load(tmp_path / "nothing.megacache")
