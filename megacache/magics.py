@@ -168,7 +168,8 @@ class MegacacheMagics(Magics):
     def install(self) -> None:
         """Put everything in place; a second `%load_ext` changes nothing."""
         self.shell.register_magics(self)
-        self.shell.input_transformers_cleanup.insert(0, take_line_away)
+        # Last of these, since another one takes leading empty lines away.
+        self.shell.input_transformers_cleanup.append(take_line_away)
         self.shell.ast_transformers.append(self._gate)
         self.shell.events.register("pre_run_cell", self.before_cell)
         self.shell.events.register("post_run_cell", self.after_cell)

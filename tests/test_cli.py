@@ -87,7 +87,7 @@ def test_ls_lists_sessions_and_artifacts(bundle, recording):
 
 def test_ls_json_has_the_fields_of_the_model(bundle, recording):
     document = run_json("ls", bundle)
-    assert list(document) == ["path", "format_version", "size_bytes", "sessions", "systems", "artifacts"]
+    assert list(document) == ["path", "format_version", "size_bytes", "sessions", "artifacts"]
     assert [each["session_id"] for each in document["sessions"]] == [each.session_id for each in recording.sessions]
     assert {"artifact_type", "cache_key", "content_sha256", "state", "compile_ids"} <= set(document["artifacts"][0])
     assert len(document["artifacts"]) == len(recording.artifacts)

@@ -2,14 +2,15 @@
 
 import subprocess
 import sys
+import tomllib
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 import megacache
 
+REPOSITORY = Path(megacache.__file__).parents[1]
 HEAVY = ("torch", "pandas", "plotly", "numpy", "IPython", "rich", "typer")
 
 
@@ -75,4 +76,7 @@ def test_no_public_name_is_also_a_submodule():
 
 
 def test_the_version_is_kept_in_one_place():
-    assert version("megacache") == megacache.__version__
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
+    assert project["project"]["dynamic"] == ["version"]
+    assert project["tool"]["hatch"]["version"]["path"] == "megacache/__init__.py"
+    assert (REPOSITORY / "megacache" / "__init__.py").read_text().count(f'"{megacache.__version__}"') == 1

@@ -172,6 +172,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
     with translated(path):
         connection = connect(path, "rw")
         try:
+            connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
             schema.check(connection, path)
             yield connection
@@ -191,10 +192,11 @@ def create(path: Path, *, is_new: bool) -> None:
     Raises:
         BundleError: When the file exists, is no bundle, or cannot be written; see `errors`.
     """
-    with translated(path):
+    with translated(path, is_creating=True):
         connection = connect(path, "rwc")
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
+            connection.execute("PRAGMA synchronous = FULL")
             connection.execute("BEGIN IMMEDIATE")
             if path.stat().st_size == 0:
                 schema.create(connection)
@@ -229,17 +231,18 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     )
     for category, limit in _LIMITS.items():
         connection.setlimit(category, limit)
-    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "synchronous = FULL"):
+    for setting in ("trusted_schema = OFF", "cell_size_check = ON"):
         connection.execute(f"PRAGMA {setting}")
     return connection
 
 
 @contextmanager
-def translated(path: Path) -> Iterator[None]:
+def translated(path: Path, *, is_creating: bool = False) -> Iterator[None]:
     """Raise every foreign error of one bundle as one of ours.
 
     Args:
         path: The bundle, named in the message.
+        is_creating: Whether the file need not be there.
 
     Yields:
         None.
@@ -252,7 +255,7 @@ def translated(path: Path) -> Iterator[None]:
     except BundleError:
         raise
     except sqlite3.Error as error:
-        raise _named(error, path) from error
+        raise _named(error, path, is_creating=is_creating) from error
     except PermissionError as error:
         message = f"{path} cannot be opened for this: check the permissions of the file and its directory"
         raise BundleNotWritableError(message, path=str(path)) from error
@@ -273,7 +276,7 @@ def _code(error: sqlite3.Error) -> str:
     return getattr(error, "sqlite_errorname", None) or ""
 
 
-def _named(error: sqlite3.Error, path: Path) -> BundleError:
+def _named(error: sqlite3.Error, path: Path, *, is_creating: bool) -> BundleError:
     """Choose the error of ours that says what happened, where, and what to do next."""
     code, file = _code(error), str(path)
     if path.is_dir():
@@ -291,7 +294,7 @@ def _named(error: sqlite3.Error, path: Path) -> BundleError:
         return StorageFullError(message, path=file)
     if code.startswith("SQLITE_CANTOPEN") and not path.parent.is_dir():
         return BundleNotFoundError(f"no directory {path.parent} for {path.name}: make it first", path=file)
-    if code.startswith("SQLITE_CANTOPEN") and not path.exists() and os.access(path.parent, os.W_OK):
+    if code.startswith("SQLITE_CANTOPEN") and not path.exists() and not is_creating:
         return BundleNotFoundError(f"no bundle at {path}: check the path", path=file)
     if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
         message = f"{path} cannot be opened for this: check the permissions of the file and its directory"

@@ -34,8 +34,6 @@ from megacache.model import (
 )
 from megacache.recording import Recording
 
-_COMPACT: dict[str, Any] = {"separators": (",", ":"), "sort_keys": True, "ensure_ascii": False}
-
 
 @dataclass(frozen=True)
 class Column:
@@ -47,12 +45,11 @@ class Column:
 
     def encode(self, value: Any) -> Any:
         """Return a field's value as SQLite stores it."""
-        if self.kind in ("LIST", "MAPPING"):
-            return json.dumps(dict(value) if self.kind == "MAPPING" else value, **_COMPACT) if value else None
-        if self.kind == "TEXT" and value is not None and not value.isascii():
-            # A lone surrogate, which a name of a file may hold, is nothing that UTF-8 can.
-            return value.encode("utf-8", "replace").decode("utf-8")
-        return value
+        if value is None or self.kind == "INTEGER":
+            return value
+        text = value if self.kind == "TEXT" else _json(value)
+        # UTF-8 has no lone surrogates, which a name of a file may hold.
+        return text if text is None or text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
     def decode(self, values: Sequence[Any]) -> Sequence[Any]:
         """Return a column's values as fields.
@@ -218,6 +215,11 @@ def _decoded(table: Table, column: Column, values: Sequence[Any], path: str) -> 
         problem = f"column {table.name}.{column.name} holds {error}"
         message = f"{path} is damaged: {problem}; take another copy of it"
         raise CorruptBundleError(message, path=path, problems=(problem,)) from error
+
+
+def _json(value: Mapping[str, str] | Sequence[str]) -> str | None:
+    plain = dict(value) if isinstance(value, Mapping) else list(value)
+    return json.dumps(plain, separators=(",", ":"), sort_keys=True, ensure_ascii=False) if plain else None
 
 
 def _list(text: str | None) -> tuple[str, ...]:

@@ -64,7 +64,7 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     if version > FORMAT_VERSION:
         message = f"{path} has format version {version}, this megacache reads up to {FORMAT_VERSION}: upgrade megacache"
         raise UnsupportedVersionError(message, path=str(path), version=version)
-    problems = _problems(connection)
+    problems = _problems(connection) if version >= 1 else (f"it says format version {version}",)
     if problems:
         message = f"{path} is damaged: {'; '.join(problems)}; take another copy of it"
         raise CorruptBundleError(message, path=str(path), problems=problems)

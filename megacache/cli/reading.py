@@ -40,17 +40,16 @@ Page = Annotated[
 @app.command()
 def ls(bundle: BundlePath, as_json: AsJson = False) -> None:
     """List the sessions and the artifacts: type, key, bytes, state, compile ids."""
-    from megacache.bundle import Bundle
-    from megacache.cli.listing import listed_artifacts, listing
+    from megacache.bundle.listing import list_bundle
+    from megacache.cli.listing import listing_lines
 
-    with Bundle.open(bundle) as opened:
-        recording = opened.recording()
-        if as_json:
-            artifacts = [each.as_json() for each in listed_artifacts(recording)]
-            header = {"path": bundle, "format_version": opened.format_version, "size_bytes": opened.size_bytes}
-            print_json({**header, "sessions": recording.sessions, "systems": recording.systems, "artifacts": artifacts})
-        else:
-            print_lines(*listing(recording))
+    listing = list_bundle(bundle)
+    if as_json:
+        sessions = [each._asdict() for each in listing.sessions]
+        artifacts = [each._asdict() for each in listing.artifacts]
+        print_json({**fields_of(listing), "sessions": sessions, "artifacts": artifacts})
+    else:
+        print_lines(*listing_lines(listing))
 
 
 @app.command()

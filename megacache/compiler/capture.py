@@ -87,6 +87,9 @@ def fresh_caches() -> Iterator[None]:
 
     The directory lives until the process ends, since what was compiled in it may still be loaded from it.
 
+    Raises:
+        TorchError: When this release has no way to do it.
+
     Source: `fresh_cache` in `torch/_inductor/utils.py`, 2.13.0 to 2.15.0.
     """
     try:
