@@ -92,7 +92,7 @@ def run_compiled(step: str, directory: Path) -> None:
     import megacache
 
     model, batches = load()
-    with megacache.session("encoder", bundle=BUNDLE) as session:
+    with megacache.session(f"encoder, {step}", bundle=BUNDLE) as session:
         outputs, seconds = run_batches(torch.compile(model), batches)
     saved = torch.compiler.save_cache_artifacts()
     numbers = {

@@ -11,8 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from megacache.bundle import Bundle, SaveReport
-from megacache.errors import SessionError
+from megacache.bundle.exchange import exported
+from megacache.errors import BundleNotWritableError, SessionError
 from megacache.recording import Recording
+from megacache.views.html import report
 
 if TYPE_CHECKING:
     from megacache.compiler.capture import Capture
@@ -109,6 +111,29 @@ class Process:
         contents = self.capture.recorder.documents.contents
         with Bundle.open_or_create(path) as bundle:
             return bundle.append(recording, {sha256: contents[sha256] for sha256 in _digests_in(recording)})
+
+    def export(self, sessions: Sequence[Session], path: Path) -> int:
+        """Write some sessions into a file for somebody without megacache: a page, or torch's own container.
+
+        Args:
+            sessions: All of them must have begun.
+            path: A name that ends in `.html` gives the report; any other gives the container.
+
+        Returns:
+            The size of the file in bytes.
+
+        Raises:
+            SessionError: When one of them has not begun.
+            BundleNotWritableError: When the file cannot be written.
+        """
+        recording = self.recording(sessions)
+        content = report(recording, path.stem).encode() if path.suffix == ".html" else exported(recording, None, None)
+        try:
+            path.write_bytes(content)
+        except OSError as error:
+            message = f"cannot write {path}: {error.strerror}; choose another place"
+            raise BundleNotWritableError(message, path=str(path)) from error
+        return len(content)
 
 
 def _digests_in(recording: Recording) -> dict[str, None]:

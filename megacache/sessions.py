@@ -22,13 +22,12 @@ from types import TracebackType
 from typing import Self
 
 from megacache.bundle import Bundle, SaveReport
-from megacache.bundle.torch_format import TorchArtifact, write_artifacts
-from megacache.errors import BundleNotWritableError, MegacacheError, SessionError
+from megacache.errors import IncompatibleError, MegacacheError, SessionError
+from megacache.explain import mismatches
 from megacache.model import Document, SessionInfo, Verdict
 from megacache.process import process
 from megacache.recording import Recorded, Recording, encode_rows
 from megacache.report import LoadReport
-from megacache.views.html import report
 
 _LOAD_REPORT_ORDINAL = -1
 """The load report is one document of a session, rewritten by each save; it keeps one place of its own."""
@@ -91,11 +90,20 @@ def load(path: str | os.PathLike[str], *, trust_unknown: bool = False) -> LoadRe
         What was loaded and what was refused, with a reason for each.
 
     Raises:
+        IncompatibleError: When nothing could be loaded, since another system compiled it: another torch, Python, CPU.
         BundleError: When the bundle cannot be read; see `errors`.
         TorchError: When torch is absent or refuses the artifacts.
     """
     enable()
-    return process.open[-1].load(path, trust_unknown=trust_unknown)
+    current = process.open[-1]
+    report = current.load(path, trust_unknown=trust_unknown)
+    differences = current.incompatibilities()
+    if differences and all(each.verdict == "refused" for each in report.verdicts):
+        raise IncompatibleError(
+            f"nothing of {path} was loaded: {'; '.join(differences)}; compile anew and save into the same bundle",
+            mismatches=differences,
+        )
+    return report
 
 
 def save(path: str | os.PathLike[str]) -> SaveReport:
@@ -125,23 +133,7 @@ def export(path: str | os.PathLike[str]) -> int:
         SessionError: When nothing was captured.
         BundleNotWritableError: When the file cannot be written.
     """
-    target = Path(path)
-    recording = process.recording(process.sessions)
-    if target.suffix == ".html":
-        content = report(recording, target.stem).encode()
-    else:
-        artifacts = [
-            TorchArtifact(each.artifact_type, each.cache_key, recording.read(each.content_sha256))
-            for each in recording.artifacts
-        ]
-        content = write_artifacts(artifacts)
-    try:
-        target.write_bytes(content)
-    except OSError as error:
-        raise BundleNotWritableError(
-            f"cannot write {target}: {error.strerror}; choose another place", path=str(target)
-        ) from error
-    return len(content)
+    return process.export(process.sessions, Path(path))
 
 
 def status() -> str:
@@ -276,6 +268,11 @@ class Session(Recorded):
         self._stored = bundle.recording()
         self._verdicts = (*self._verdicts, *hydrate(self._stored, process.capture.system, trust_unknown=trust_unknown))
         return LoadReport(self._verdicts)
+
+    def incompatibilities(self) -> tuple[str, ...]:
+        """Return how the systems that compiled the loaded bundle differ from this one, a sentence each."""
+        live = process.capture.system
+        return tuple(dict.fromkeys(each for system in self._stored.systems for each in mismatches(system, live)))
 
     def save(self, path: str | os.PathLike[str] | None = None) -> SaveReport:
         """Save what was captured; only what the bundle does not hold yet is written.

@@ -83,7 +83,7 @@ def system(**changes: object) -> SystemInfo:
     """Return the system that compiled the small recording, with changes."""
     facts: dict[str, object] = {
         "system_id": "a1b2c3d4e5f6",
-        "python_version": "3.11.7",
+        "python_version": "CPython 3.11.7",
         "torch_version": "2.15.0",
         "platform": "Linux-6.1-x86_64",
         "machine": "x86_64",

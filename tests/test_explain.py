@@ -265,7 +265,7 @@ def test_one_system_has_no_mismatch():
         ({"torch_version": "2.13.0+cpu"}, "torch is 2.13.0+cpu, the bundle was compiled by 2.15.0"),
         ({"machine": "aarch64"}, "machine is aarch64, the bundle was compiled on x86_64"),
         ({"platform": "Windows-11"}, "operating system is Windows, the bundle was compiled on Linux"),
-        ({"python_version": "3.12.1"}, "Python is 3.12, the bundle was compiled by 3.11"),
+        ({"python_version": "CPython 3.12.1"}, "Python is CPython 3.12, the bundle was compiled by CPython 3.11"),
         ({"triton_version": "3.9.0"}, "Triton is 3.9.0, the bundle was compiled with none"),
         ({"toolkit_version": "cuda 13.2"}, "toolkit is cuda 13.2, the bundle was compiled with none"),
         ({"gpu_name": "NVIDIA H100"}, "GPU is NVIDIA H100, the bundle was compiled for none"),
@@ -288,7 +288,7 @@ def test_one_release_built_from_two_commits_is_a_mismatch():
         {"cpu_model": "AMD EPYC"},
         {"thread_count": 64},
         {"compiler_version": None},
-        {"python_version": "3.11.9"},
+        {"python_version": "CPython 3.11.9"},
         {"platform": "Linux-5.15-x86_64"},
     ],
 )

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "explain": {*GROUND, "views"},
     "bundle": {*GROUND, "views", "explain"},
     "compiler": {*GROUND, "explain", "bundle"},
-    "process": {*GROUND, "bundle", "compiler", "sessions"},
+    "process": {*GROUND, "views", "bundle", "compiler", "sessions"},
     "sessions": {*GROUND, "views", "explain", "bundle", "compiler", "process"},
     "magics": {*GROUND, "views", "explain", "bundle", "sessions"},
     "cli": {*GROUND, "views", "explain", "bundle"},

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from megacache.bundle import Bundle
-from megacache.errors import SessionError
+from megacache.errors import IncompatibleError, SessionError
 
 pytestmark = pytest.mark.torch
 
@@ -235,3 +235,50 @@ def test_session_outside_its_block_says_what_to_do(tmp_path):
         megacache.session("x").recording()
     with pytest.raises(SessionError, match="with"):
         megacache.session("x").load(tmp_path / "nothing.megacache")
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "message"),
+    [
+        ("torch_version", "2.12.0", "torch"),
+        ("python_version", "CPython 3.10.1", "Python"),
+        ("cpu_isa", "avx2", "CPU has"),
+    ],
+)
+def test_bundle_of_another_system_is_refused_with_its_difference(facts, programs, tmp_path, column, value, message):
+    import sqlite3
+
+    import megacache
+
+    path = tmp_path / "foreign.megacache"
+    path.write_bytes((programs.folder / "every.megacache").read_bytes())
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE system_info SET {column} = ?", (value,))
+    connection.close()
+    try:
+        with pytest.raises(IncompatibleError, match=message) as failure:
+            megacache.load(path)
+    finally:
+        megacache.disable()
+    assert failure.value.mismatches
+
+
+def test_session_goes_on_with_a_bundle_of_another_system(facts, programs):
+    """Nothing is served, nothing is lost: the session captures, and its save is a union."""
+    printed = json.loads(programs.run("foreign_bundle", "every.megacache", "foreign.megacache").splitlines()[-1])
+    assert set(printed["verdicts"]) == {"refused"}
+    assert "compiled by torch 2.12.0" in printed["reason"] or "2.12.0" in printed["reason"]
+    assert printed["rows_after"] > facts["rows"]
+
+
+def test_users_error_is_not_hidden_by_ours(facts, programs, tmp_path):
+    import megacache
+
+    session = megacache.session("x", bundle=tmp_path / "no such directory" / "x.megacache")
+    try:
+        with pytest.warns(UserWarning, match="could not be saved"), pytest.raises(ZeroDivisionError), session:
+            raise ZeroDivisionError
+        assert session.info.status == "failed"
+        assert session.info.error == "ZeroDivisionError: "
+    finally:
+        megacache.disable()

@@ -82,9 +82,8 @@ def _problems(connection: sqlite3.Connection) -> tuple[str, ...]:
     if journal_mode == "wal":
         return ("it is in WAL mode, which no bundle is",)
     entries = connection.execute("SELECT type, name, rootpage FROM sqlite_schema").fetchall()
-    strange = [
-        f"it has a {kind} {name!r}" for kind, name, page in entries if kind not in ("table", "index") or not page
-    ]
+    strange = [f"it has a {kind} {name!r}" for kind, name, _ in entries if kind not in ("table", "index")]
+    strange += [f"it has a virtual table {name!r}" for kind, name, page in entries if kind == "table" and not page]
     found = connection.execute(
         "SELECT entry.name, column.name FROM sqlite_schema AS entry, pragma_table_info(entry.name) AS column "
         "WHERE entry.type = 'table'"

@@ -30,8 +30,6 @@ def mismatches(recorded: SystemInfo, live: SystemInfo) -> tuple[str, ...]:
     Returns:
         One sentence per reason; none when the artifacts may be used.
     """
-    if recorded.system_id == live.system_id:
-        return ()
     pairs = (
         ("CPU", "has", "compiled for", recorded.cpu_isa, live.cpu_isa),
         ("machine", "is", "compiled on", recorded.machine, live.machine),

@@ -83,7 +83,7 @@ def _header(recording: Recording, title: str) -> str:
 def _system_facts(system: SystemInfo) -> str:
     return facts(
         f"torch {system.torch_version}",
-        f"Python {system.python_version}",
+        system.python_version,
         system.gpu_name,
         system.cpu_isa,
         system.machine,

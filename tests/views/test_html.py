@@ -79,7 +79,7 @@ def test_no_home_directory_is_named(html):
     "words",
     [
         "encoder.megacache",
-        "torch 2.15.0 · Python 3.11.7 · avx512 · x86_64",
+        "torch 2.15.0 · CPython 3.11.7 · avx512 · x86_64",
         "input_ids.size(1) 13 → 24",
         "scale == 1.0",
         "Dynamo does not know how to trace builtin operator `print` with argument types ['str']",

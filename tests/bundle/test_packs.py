@@ -1,0 +1,137 @@
+"""Packs: contents are cut and put together again; each way in which a pack can be damaged is named."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from megacache.bundle import Bundle, frames
+from megacache.bundle.packs import PackReader
+from megacache.errors import CorruptBundleError
+from megacache.recording import Recording
+from samples import Contents
+
+
+@pytest.fixture
+def small_packs(monkeypatch):
+    monkeypatch.setattr(frames, "PACK_SIZE_BYTES", 10_000)
+
+
+@pytest.fixture
+def cut(tmp_path, small, small_packs):
+    """A bundle whose packs are small, with contents below, at and above their size."""
+    contents = Contents()
+    sizes = [4000, 4000, 4000, 10_000, 10_001, 35_000, 1, 0]
+    rows = tuple(
+        replace(small[0].documents[0], ordinal=ordinal, content_sha256=contents.add(os.urandom(size)), size_bytes=size)
+        for ordinal, size in enumerate(sizes)
+    )
+    with Bundle.create(tmp_path / "cut.megacache") as bundle:
+        bundle.append(replace(small[0], artifacts=(), artifact_uses=(), documents=rows), contents)
+        yield bundle, contents
+
+
+def test_contents_are_cut_only_where_they_must(cut):
+    bundle, contents = cut
+    assert {digest: bundle.read(digest) for digest in contents} == contents
+    with bundle._reader.snapshot() as connection:
+        statement = "SELECT blob.size_bytes, count(*) FROM blob JOIN blob_part USING (sha256) GROUP BY 1"
+        part_counts = dict(connection.execute(statement))
+        raw = [size for (size,) in connection.execute("SELECT raw_size_bytes FROM pack")]
+    assert part_counts == {0: 1, 1: 1, 4000: 3, 10_000: 1, 10_001: 2, 35_000: 4}
+    assert max(raw) == 10_000
+
+
+def test_packs_survive_verify_compact_and_prune(cut):
+    bundle, contents = cut
+    assert bundle.verify().is_ok
+    bundle.compact()
+    assert bundle.verify().is_ok
+    assert {digest: bundle.read(digest) for digest in contents} == contents
+
+
+def test_packs_are_kept_for_the_next_read(bundle, small, monkeypatch):
+    _, contents = small
+    first, *others = contents
+    bundle.read(first)
+    monkeypatch.setattr(frames, "decompress", None)
+    assert [bundle.read(each) for each in others] == [contents[each] for each in others]
+
+
+def test_only_a_few_packs_are_kept(cut):
+    bundle, contents = cut
+    for digest in contents:
+        bundle.read(digest)
+    assert len(bundle._packs._packs) == 2
+
+
+def damaged(path, digest, match):
+    with Bundle.open(path) as bundle, pytest.raises(CorruptBundleError, match=match) as caught:
+        bundle.read(digest)
+    assert caught.value.path == str(path)
+    return caught.value
+
+
+def test_a_flipped_byte_names_the_pack_and_what_it_holds(path, small):
+    recording, _ = small
+    content = bytearray(path.read_bytes())
+    content[content.index(b"\x28\xb5\x2f\xfd") + 8] ^= 0xFF
+    path.write_bytes(content)
+    artifact = recording.artifacts[0]
+    errors = []
+    with Bundle.open(path) as bundle:
+        for each in recording.artifacts:
+            try:
+                bundle.read(each.content_sha256)
+            except CorruptBundleError as error:
+                errors.append(error)
+        assert len(bundle.verify().lost_artifacts) == len(errors) > 0
+    assert all("pack 1 is damaged" in str(error) for error in errors)
+    assert all(f"{artifact.artifact_type} {artifact.cache_key[:12]}" in error.problems for error in errors)
+
+
+def test_a_frame_that_is_no_zstd(path, small, change):
+    change("UPDATE pack SET frame = x'00112233'")
+    damaged(path, small[0].artifacts[0].content_sha256, r"pack 1 is damaged \(zstd says")
+
+
+def test_a_size_above_that_of_a_pack(path, small, change):
+    change("UPDATE pack SET raw_size_bytes = 1 << 40")
+    damaged(path, small[0].artifacts[0].content_sha256, "above the 16777216 of a pack")
+
+
+def test_a_pack_that_is_missing(path, small, change):
+    change("DELETE FROM pack")
+    damaged(path, small[0].artifacts[0].content_sha256, "it is missing")
+
+
+def test_a_content_without_its_parts(path, small, change):
+    change("DELETE FROM blob_part")
+    damaged(path, small[0].artifacts[0].content_sha256, "another hash")
+
+
+@pytest.mark.parametrize("column", ["offset", "size_bytes"])
+@pytest.mark.parametrize("value", ["-1", "1 << 40"])
+def test_a_part_outside_of_its_pack(path, small, change, column, value):
+    digest = small[0].artifacts[0].content_sha256
+    change(f"UPDATE blob_part SET {column} = {value} WHERE sha256 = '{digest}'")  # Our own names.
+    damaged(path, digest, "another hash")
+
+
+def test_a_content_that_repeats_one_pack_is_not_put_together(path, small, change, monkeypatch):
+    digest = small[0].artifacts[0].content_sha256
+    copies = ", ".join(f"('{digest}', {part}, 1, 0, 1000)" for part in range(1, 100))
+    change(f"INSERT INTO blob_part VALUES {copies}")  # Our own names.
+    monkeypatch.setattr(frames, "decompress", None)
+    damaged(path, digest, "another hash")
+
+
+def test_a_pack_that_another_process_wrote_anew_is_read_anew(path, bundle, small):
+    recording, contents = small
+    digest = recording.artifacts[0].content_sha256
+    assert bundle.read(digest) == contents[digest]
+    with Bundle.open(path) as other:
+        other.prune(artifact_types=["pgo"])
+    assert bundle.read(digest) == contents[digest]
+    assert isinstance(bundle._packs, PackReader)
+    assert bundle.append(Recording(), {}).new_size_bytes == 0
