@@ -20,7 +20,7 @@ from megacache.errors import ArtifactNotFoundError, BundleError, CorruptBundleEr
 from megacache.recording import Recording
 from megacache.views.units import count, format_bytes, format_duration
 
-ABSORBED_SIZE_BYTES = 512 << 10
+ABSORBED_SIZE_BYTES = 128 << 10
 """Below this raw size the last pack is written anew together with new contents, so that many small saves stay small."""
 
 

@@ -43,8 +43,12 @@ class Bundle(Recorded):
         self.path = Path(path)
         self._reader = connection.Reader(self.path)
         self._packs = PackReader(str(self.path))
-        with self._reader.snapshot():
-            self.format_version = self._reader.format_version
+        try:
+            with self._reader.snapshot():
+                self.format_version = self._reader.format_version
+        except BaseException:
+            self._reader.close()
+            raise
 
     @classmethod
     def open(cls, path: AnyPath) -> Self:
