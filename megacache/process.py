@@ -79,6 +79,10 @@ class Process:
         if self.open:
             self.capture.recorder.begin(self.open[-1].info.session_id)
 
+    def told(self) -> list[Session]:
+        """Return the sessions that are worth keeping: all, but not the process's own while nothing is in it."""
+        return [each for each in self.sessions if not each.is_ambient or each.has_captured]
+
     def recording(self, sessions: Sequence[Session]) -> Recording:
         """Return the rows of some sessions of this process.
 

@@ -28,6 +28,7 @@ from megacache.model import Document, SessionInfo, Verdict
 from megacache.process import process
 from megacache.recording import Recorded, Recording, encode_rows
 from megacache.report import LoadReport
+from megacache.views.units import count
 
 _LOAD_REPORT_ORDINAL = -1
 """The load report is one document of a session, rewritten by each save; it keeps one place of its own."""
@@ -44,7 +45,7 @@ def enable() -> Session:
     """
     if not process.is_on:
         process.start()
-        Session("process").begin()
+        Session("process", is_ambient=True).begin()
     return process.open[0]
 
 
@@ -116,7 +117,7 @@ def save(path: str | os.PathLike[str]) -> SaveReport:
         SessionError: When nothing was captured, since `enable()` was never called.
         BundleError: When the bundle cannot be written; see `errors`.
     """
-    return process.save(process.sessions, Path(path))
+    return process.save(process.told(), Path(path))
 
 
 def export(path: str | os.PathLike[str]) -> int:
@@ -133,7 +134,7 @@ def export(path: str | os.PathLike[str]) -> int:
         SessionError: When nothing was captured.
         BundleNotWritableError: When the file cannot be written.
     """
-    return process.export(process.sessions, Path(path))
+    return process.export(process.told(), Path(path))
 
 
 def status() -> str:
@@ -163,8 +164,10 @@ class Session(Recorded):
         precompile: bool = True,
         cell: str | None = None,
         notebook: str | None = None,
+        is_ambient: bool = False,
     ) -> None:
         self.name = name
+        self.is_ambient = is_ambient
         self.bundle_path = Path(bundle) if bundle is not None else None
         self.save_report: SaveReport | None = None
         self._is_fresh = fresh
@@ -218,6 +221,12 @@ class Session(Recorded):
         return self._info
 
     @property
+    def has_captured(self) -> bool:
+        """Say whether torch compiled or cached anything in this session."""
+        captured = self._captured()
+        return bool(captured.compiles or captured.artifact_uses or captured.backend_entries)
+
+    @property
     def load_report(self) -> LoadReport:
         """What became of each artifact that was loaded, and of each lookup that none of them served."""
         if self not in process.open or not self._verdicts:
@@ -236,11 +245,13 @@ class Session(Recorded):
         if self._info is None:
             return "not begun"
         captured = self._captured()
-        recompiles = sum(each.is_recompile for each in captured.compiles)
-        return (
-            f"{len(captured.compiles)} compiles ({recompiles} recompiles), {len(captured.graph_breaks)} graph breaks, "
-            f"{len(captured.artifacts)} artifacts"
+        recompiles = count(sum(each.is_recompile for each in captured.compiles), "recompile")
+        parts = (
+            f"{count(len(captured.compiles), 'compile')} ({recompiles})",
+            count(len(captured.graph_breaks), "graph break"),
+            count(len(captured.artifacts), "artifact"),
         )
+        return ", ".join(parts)
 
     # -- what it does --------------------------------------------------------------------------------------------
 

@@ -100,7 +100,7 @@ def test_tree_is_shown_below_the_cell(cold):
 
 def test_one_line_says_what_was_captured_and_saved(cold):
     (line,) = printed(cold[1]).splitlines()
-    assert line.startswith("megacache first: 1 compiles (0 recompiles)")
+    assert line.startswith("megacache first: 1 compile (0 recompiles)")
     assert "first.megacache" in line
 
 
@@ -114,13 +114,13 @@ def test_await_works_as_without(cold):
 
 
 def test_status_names_the_sessions(cold):
-    assert "session first: 1 compiles" in printed(cold[2])
+    assert "session first: 1 compile " in printed(cold[2])
 
 
 def test_every_cell_is_a_session_of_its_own(cold):
     summaries = json.loads(printed(cold[8]))
     assert len(summaries) == 4  # the process's own, and three cells
-    assert summaries[1].startswith("1 compiles")
+    assert summaries[1].startswith("1 compile ")
     assert summaries[2].startswith("0 compiles")
 
 

@@ -282,3 +282,17 @@ def test_users_error_is_not_hidden_by_ours(facts, programs, tmp_path):
         assert session.info.error == "ZeroDivisionError: "
     finally:
         megacache.disable()
+
+
+def test_lazy_backward_belongs_to_the_session_that_lowers_it(programs):
+    facts = json.loads(programs.run("lazy_backward", "lazy.megacache").splitlines()[-1])
+    assert facts["kinds"] == ["backward"]
+    assert facts["compile_ids"] == ["0/0"]
+    assert facts["artifact_types"] == ["aot_autograd", "inductor"]
+    assert facts["tree"].count("session ") == 2  # its own, and the remark that the compile is an earlier one's
+    assert "compiled in an earlier session" in facts["tree"]
+    with Bundle.open(programs.folder / "lazy.megacache") as bundle:
+        recording = bundle.recording()
+    assert [session.name for session in recording.sessions] == ["forward", "backward"]
+    assert [entry.kind for entry in recording.backend_entries] == ["forward", "backward"]
+    assert len(recording.artifacts) == 3

@@ -128,6 +128,8 @@ class Lowerings:
         if kind is not None:
             lowering.session_of_kind.setdefault(kind, session_id)
             lowering.current_kind = kind
+            if name == "inductor_output_code":  # a backward may be lowered in a later session than it was traced in
+                lowering.session_of_kind[kind] = session_id
         lowering.documents.extend((each, kind) for each in (*lowering.waiting, document))
         lowering.waiting.clear()
 

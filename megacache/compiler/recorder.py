@@ -106,10 +106,14 @@ class Recorder:
 
     def _recording(self, session_ids: Collection[str]) -> Recording:
         self._close_events(session_ids)
-        compiles = [self._timed(each) for each in self._compiles.values() if each.session_id in session_ids]
-        keys = [(each.run_id, each.compile_id) for each in compiles]
         entries, documents = self._lowerings.rows(session_ids)
         artifacts, uses = self._uses.rows(session_ids)
+        # A backward may be lowered in a later session than its compile's: then that compile is shown here too.
+        named = {(each.run_id, each.compile_id) for each in entries} | {(each.run_id, each.compile_id) for each in uses}
+        compiles = [
+            self._timed(each) for key, each in self._compiles.items() if each.session_id in session_ids or key in named
+        ]
+        keys = [(each.run_id, each.compile_id) for each in compiles]
         documents += [each for each in self._own_documents if each.session_id in session_ids]
         return Recording(
             codes=self._codes_of(compiles),

@@ -136,13 +136,19 @@ class Index:
 
     @cached_property
     def compile_keys(self) -> dict[str, list[CompileKey]]:
-        """The compiles that each session made, or went on with (a lazy backward, a later use), in order."""
+        """The compiles that each session made, or went on with (a lazy backward, a later use), in order.
+
+        A session that is not here itself is passed over where it only made what another one went on with.
+        """
         found: dict[str, dict[CompileKey, None]] = defaultdict(dict)
-        rows: tuple[Compile | BackendEntry | ArtifactUse, ...] = (
-            *self.recording.compiles,
-            *self.recording.backend_entries,
-            *self.recording.artifact_uses,
+        later: tuple[BackendEntry | ArtifactUse, ...] = (*self.recording.backend_entries, *self.recording.artifact_uses)
+        taken_up = {(row.run_id, row.compile_id) for row in later}
+        made = (
+            row
+            for row in self.recording.compiles
+            if row.session_id in self.sessions or (row.run_id, row.compile_id) not in taken_up
         )
+        rows: tuple[Compile | BackendEntry | ArtifactUse, ...] = (*made, *later)
         for row in rows:
             if row.compile_id is not None:
                 found[row.session_id][row.run_id, row.compile_id] = None
