@@ -37,11 +37,9 @@ def cold(is_captured: bool) -> float:
     torch.compile(model)(x).sum().backward()
     seconds = time.perf_counter() - start
     if is_captured:
-        from megacache import sessions
-
         start = time.perf_counter()
         with tempfile.TemporaryDirectory() as folder:
-            report = sessions.save(Path(folder) / "cold.megacache")
+            report = megacache.save(Path(folder) / "cold.megacache")
         print(f"    saved in {time.perf_counter() - start:.2f} s: {report}", file=sys.stderr)
     return seconds
 

@@ -2,7 +2,7 @@
 
 Every public name is imported when it is first asked for, so `import megacache` is quick and needs no torch. The rooms:
 `bundle` (the file), `compiler` (all that touches torch), `views` (tables, tree, figures, HTML), `explain` (why),
-`sessions`, `magics`, `cli`.
+`sessions`, `process`, `magics`, `cli`.
 """
 
 from __future__ import annotations
@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from megacache.bundle import Bundle, merge
     from megacache.errors import MegacacheError
     from megacache.explain import diff
+    from megacache.process import disable, enable, load, save, session
     from megacache.report import LoadReport
-    from megacache.sessions import Session, disable, enable, load, save, session
+    from megacache.sessions import Session
 
 __version__ = "0.1.0"
 
@@ -44,12 +45,12 @@ _HOMES = {
     "MegacacheError": "megacache.errors",
     "Session": "megacache.sessions",
     "diff": "megacache.explain",
-    "disable": "megacache.sessions",
-    "enable": "megacache.sessions",
-    "load": "megacache.sessions",
+    "disable": "megacache.process",
+    "enable": "megacache.process",
+    "load": "megacache.process",
     "merge": "megacache.bundle",
-    "save": "megacache.sessions",
-    "session": "megacache.sessions",
+    "save": "megacache.process",
+    "session": "megacache.process",
 }
 
 

@@ -20,9 +20,10 @@ from IPython.core.error import InputRejected, UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
-from megacache import sessions
+from megacache import process
 from megacache.bundle import SaveReport
 from megacache.errors import MegacacheError
+from megacache.sessions import Session
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import ExecutionInfo, ExecutionResult, InteractiveShell
@@ -111,7 +112,7 @@ class MegacacheMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._gate = _Gate()
-        self._session: sessions.Session | None = None
+        self._session: Session | None = None
         self._options: argparse.Namespace | None = None
 
     @line_cell_magic
@@ -138,7 +139,7 @@ class MegacacheMagics(Magics):
             self._options = parse_cell_line(head.strip()[len(MARK) :])
         except UsageError:
             return
-        self._session = sessions.session(
+        self._session = process.session(
             self._options.name,
             self._options.bundle,
             fresh=self._options.fresh,
@@ -187,25 +188,25 @@ class MegacacheMagics(Magics):
             raise UsageError(str(error)) from error
 
     def _status(self) -> None:
-        print(sessions.status())
+        print(process.status())
 
     def _save(self, path: str) -> SaveReport:
-        return sessions.save(path)
+        return process.save(path)
 
     def _load(self, path: str) -> Any:
-        return sessions.load(path)
+        return process.load(path)
 
     def _export(self, path: str) -> None:
         """Write what was captured as one HTML page if the path ends in `.html`, else as torch's own container."""
-        size_bytes = sessions.export(path)
+        size_bytes = process.export(path)
         print(f"wrote {path} ({size_bytes:,} bytes)")
 
     def _config(self) -> None:
-        for option, value in sorted(sessions.enable().info.config.items()):
+        for option, value in sorted(process.enable().info.config.items()):
             print(f"{option} = {value}")
 
 
-def _one_line(session: sessions.Session) -> str:
+def _one_line(session: Session) -> str:
     parts = [f"megacache {session.name}: {session.summary()}"]
     if session.load_report.verdicts:
         parts.append(str(session.load_report))

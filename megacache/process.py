@@ -1,10 +1,15 @@
-"""Process: what this process holds, one capture and the sessions that share it.
+"""Process: one capture and the sessions that share it; and the public verbs, which act on the process that runs.
 
-Layer: beside `sessions`, which it serves.
+Layer: above sessions, below the faces.
+
+    with megacache.session("train", bundle="train.megacache") as s:
+        model(x)
+    s.tree()
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,13 +17,14 @@ from typing import TYPE_CHECKING
 
 from megacache.bundle import Bundle, SaveReport
 from megacache.bundle.exchange import exported
-from megacache.errors import BundleNotWritableError, SessionError
+from megacache.errors import BundleNotWritableError, IncompatibleError, SessionError
 from megacache.recording import Recording
-from megacache.views.html import report
+from megacache.report import LoadReport
+from megacache.sessions import Session
+from megacache.views import html
 
 if TYPE_CHECKING:
     from megacache.compiler.capture import Capture
-    from megacache.sessions import Session
 
 
 class Process:
@@ -54,8 +60,8 @@ class Process:
         """Say whether torch was ever listened to."""
         return self._capture is not None
 
-    def start(self) -> None:
-        """Listen to torch from now on.
+    def enable(self) -> Session:
+        """Listen to torch from now on, in a session of the process's own.
 
         Raises:
             TorchError: When torch is absent or lacks a name that we need.
@@ -65,7 +71,17 @@ class Process:
         if self._capture is None:
             self._capture = Capture()
             self.compiled_before = self._capture.frame_count()
-        self._capture.start()
+        if not self._capture.is_on:
+            self._capture.start()
+            Session(self, "process", is_ambient=True).begin()
+        return self.open[0]
+
+    def disable(self) -> None:
+        """End all sessions and stop listening."""
+        while self.open:
+            self.open[-1].end()
+        if self._capture is not None:
+            self._capture.stop()
 
     def enter(self, session: Session) -> None:
         """Let what is compiled from now on belong to a session."""
@@ -131,7 +147,9 @@ class Process:
             BundleNotWritableError: When the file cannot be written.
         """
         recording = self.recording(sessions)
-        content = report(recording, path.stem).encode() if path.suffix == ".html" else exported(recording, None, None)
+        content = (
+            html.report(recording, path.stem).encode() if path.suffix == ".html" else exported(recording, None, None)
+        )
         try:
             path.write_bytes(content)
         except OSError as error:
@@ -153,3 +171,115 @@ def _digests_in(recording: Recording) -> dict[str, None]:
 
 process = Process()
 """The one of this process."""
+
+
+def enable() -> Session:
+    """Begin to capture; a second call does nothing.
+
+    Returns:
+        The session that holds what is compiled outside of any other one.
+
+    Raises:
+        TorchError: When torch is absent or lacks a name that we need.
+    """
+    return process.enable()
+
+
+def disable() -> None:
+    """Stop capturing and leave torch exactly as it was. What was captured can still be shown and saved."""
+    process.disable()
+
+
+def session(
+    name: str,
+    bundle: str | os.PathLike[str] | None = None,
+    *,
+    fresh: bool = False,
+    precompile: bool = True,
+    cell: str | None = None,
+    notebook: str | None = None,
+) -> Session:
+    """Make a session, to be used in a `with` block: it loads what is right, captures, and saves the union.
+
+    Args:
+        name: For people; two sessions may share one.
+        bundle: A file to load from, if it is there, and to save to at the end. Without one nothing is loaded or saved.
+        fresh: Give torch an empty cache directory for this session, so that only the bundle can serve.
+        precompile: Whether precompile entries may be served. In this release none is, whatever is said here: torch's
+            own are not checked against the live code.
+        cell: The text of the notebook cell that the session captures.
+        notebook: Where the notebook is, if that can be known.
+    """
+    return Session(process, name, bundle, fresh=fresh, precompile=precompile, cell=cell, notebook=notebook)
+
+
+def load(path: str | os.PathLike[str], *, trust_unknown: bool = False) -> LoadReport:
+    """Hand a bundle's artifacts to torch, in the session that is open now; nothing is saved.
+
+    Args:
+        path: The bundle.
+        trust_unknown: Load also what came from torch's own container, which does not say on which CPU it was compiled.
+
+    Returns:
+        What was loaded and what was refused, with a reason for each.
+
+    Raises:
+        IncompatibleError: When nothing could be loaded, since another system compiled it: another torch, Python, CPU.
+        BundleError: When the bundle cannot be read; see `errors`.
+        TorchError: When torch is absent or refuses the artifacts.
+    """
+    enable()
+    current = process.open[-1]
+    report = current.load(path, trust_unknown=trust_unknown)
+    differences = current.incompatibilities()
+    if differences and all(each.verdict == "refused" for each in report.verdicts):
+        raise IncompatibleError(
+            f"nothing of {path} was loaded: {'; '.join(differences)}; compile anew and save into the same bundle",
+            mismatches=differences,
+        )
+    return report
+
+
+def save(path: str | os.PathLike[str]) -> SaveReport:
+    """Save everything that this process captured, of all sessions, into one bundle.
+
+    Args:
+        path: The bundle; what it already holds stays in it.
+
+    Raises:
+        SessionError: When nothing was captured, since `enable()` was never called.
+        BundleError: When the bundle cannot be written; see `errors`.
+    """
+    return process.save(process.told(), Path(path))
+
+
+def export(path: str | os.PathLike[str]) -> int:
+    """Write everything that this process captured into one file for somebody without megacache.
+
+    Args:
+        path: A name that ends in `.html` gives the report as one page; any other gives torch's own container, which
+            plain `torch.compiler.load_cache_artifacts` loads.
+
+    Returns:
+        The size of the file in bytes.
+
+    Raises:
+        SessionError: When nothing was captured.
+        BundleNotWritableError: When the file cannot be written.
+    """
+    return process.export(process.told(), Path(path))
+
+
+def status() -> str:
+    """Return what megacache does now, in a few lines for people."""
+    if not process.has_capture:
+        return "megacache is off: nothing was captured yet"
+    capture = process.capture
+    lines = [f"megacache is {'on' if process.is_on else 'off'}, torch {capture.system.torch_version}"]
+    lines += [f"  session {each.name}: {each.summary()}" for each in process.sessions]
+    if process.compiled_before:
+        lines.append(
+            f"  {process.compiled_before} frames were compiled before megacache was on: these are in no session"
+        )
+    lines += [f"  fault in {fault.where}: {fault.error.strip().splitlines()[-1]}" for fault in capture.faults]
+    return "\n".join(lines)

@@ -2,10 +2,6 @@
 
 Layer: joins compiler and bundle; below the faces. The room is called `sessions` since the package offers a function
 `session`, which a submodule of that name would hide.
-
-    with megacache.session("train", bundle="train.megacache") as s:
-        model(x)
-    s.tree()
 """
 
 from __future__ import annotations
@@ -19,137 +15,21 @@ from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from megacache.bundle import Bundle, SaveReport
-from megacache.errors import IncompatibleError, MegacacheError, SessionError
+from megacache.errors import MegacacheError, SessionError
 from megacache.explain import mismatches
 from megacache.model import Document, SessionInfo, Verdict
-from megacache.process import process
 from megacache.recording import Recorded, Recording, encode_rows
 from megacache.report import LoadReport
 from megacache.views.units import count
 
+if TYPE_CHECKING:
+    from megacache.process import Process
+
 _LOAD_REPORT_ORDINAL = -1
 """The load report is one document of a session, rewritten by each save; it keeps one place of its own."""
-
-
-def enable() -> Session:
-    """Begin to capture; a second call does nothing.
-
-    Returns:
-        The session that holds what is compiled outside of any other one.
-
-    Raises:
-        TorchError: When torch is absent or lacks a name that we need.
-    """
-    if not process.is_on:
-        process.start()
-        Session("process", is_ambient=True).begin()
-    return process.open[0]
-
-
-def disable() -> None:
-    """Stop capturing and leave torch exactly as it was. What was captured can still be shown and saved."""
-    while process.open:
-        process.open[-1].end()
-    if process.has_capture:
-        process.capture.stop()
-
-
-def session(
-    name: str,
-    bundle: str | os.PathLike[str] | None = None,
-    *,
-    fresh: bool = False,
-    precompile: bool = True,
-    cell: str | None = None,
-    notebook: str | None = None,
-) -> Session:
-    """Make a session, to be used in a `with` block: it loads what is right, captures, and saves the union.
-
-    Args:
-        name: For people; two sessions may share one.
-        bundle: A file to load from, if it is there, and to save to at the end. Without one nothing is loaded or saved.
-        fresh: Give torch an empty cache directory for this session, so that only the bundle can serve.
-        precompile: Whether precompile entries may be served. In this release none is, whatever is said here: torch's
-            own are not checked against the live code.
-        cell: The text of the notebook cell that the session captures.
-        notebook: Where the notebook is, if that can be known.
-    """
-    return Session(name, bundle, fresh=fresh, precompile=precompile, cell=cell, notebook=notebook)
-
-
-def load(path: str | os.PathLike[str], *, trust_unknown: bool = False) -> LoadReport:
-    """Hand a bundle's artifacts to torch, in the session that is open now; nothing is saved.
-
-    Args:
-        path: The bundle.
-        trust_unknown: Load also what came from torch's own container, which does not say on which CPU it was compiled.
-
-    Returns:
-        What was loaded and what was refused, with a reason for each.
-
-    Raises:
-        IncompatibleError: When nothing could be loaded, since another system compiled it: another torch, Python, CPU.
-        BundleError: When the bundle cannot be read; see `errors`.
-        TorchError: When torch is absent or refuses the artifacts.
-    """
-    enable()
-    current = process.open[-1]
-    report = current.load(path, trust_unknown=trust_unknown)
-    differences = current.incompatibilities()
-    if differences and all(each.verdict == "refused" for each in report.verdicts):
-        raise IncompatibleError(
-            f"nothing of {path} was loaded: {'; '.join(differences)}; compile anew and save into the same bundle",
-            mismatches=differences,
-        )
-    return report
-
-
-def save(path: str | os.PathLike[str]) -> SaveReport:
-    """Save everything that this process captured, of all sessions, into one bundle.
-
-    Args:
-        path: The bundle; what it already holds stays in it.
-
-    Raises:
-        SessionError: When nothing was captured, since `enable()` was never called.
-        BundleError: When the bundle cannot be written; see `errors`.
-    """
-    return process.save(process.told(), Path(path))
-
-
-def export(path: str | os.PathLike[str]) -> int:
-    """Write everything that this process captured into one file for somebody without megacache.
-
-    Args:
-        path: A name that ends in `.html` gives the report as one page; any other gives torch's own container, which
-            plain `torch.compiler.load_cache_artifacts` loads.
-
-    Returns:
-        The size of the file in bytes.
-
-    Raises:
-        SessionError: When nothing was captured.
-        BundleNotWritableError: When the file cannot be written.
-    """
-    return process.export(process.told(), Path(path))
-
-
-def status() -> str:
-    """Return what megacache does now, in a few lines for people."""
-    if not process.has_capture:
-        return "megacache is off: nothing was captured yet"
-    capture = process.capture
-    lines = [f"megacache is {'on' if process.is_on else 'off'}, torch {capture.system.torch_version}"]
-    lines += [f"  session {each.name}: {each.summary()}" for each in process.sessions]
-    if process.compiled_before:
-        lines.append(
-            f"  {process.compiled_before} frames were compiled before megacache was on: these are in no session"
-        )
-    lines += [f"  fault in {fault.where}: {fault.error.strip().splitlines()[-1]}" for fault in capture.faults]
-    return "\n".join(lines)
 
 
 class Session(Recorded):
@@ -157,6 +37,7 @@ class Session(Recorded):
 
     def __init__(
         self,
+        process: Process,
         name: str,
         bundle: str | os.PathLike[str] | None = None,
         *,
@@ -166,6 +47,7 @@ class Session(Recorded):
         notebook: str | None = None,
         is_ambient: bool = False,
     ) -> None:
+        self._process = process
         self.name = name
         self.is_ambient = is_ambient
         self.bundle_path = Path(bundle) if bundle is not None else None
@@ -183,7 +65,7 @@ class Session(Recorded):
         return f"<megacache session {self.name!r}: {self.summary()}>"
 
     def __enter__(self) -> Self:
-        enable()
+        self._process.enable()
         try:
             self.begin()
             if self.bundle_path is not None and self.bundle_path.exists():
@@ -229,7 +111,7 @@ class Session(Recorded):
     @property
     def load_report(self) -> LoadReport:
         """What became of each artifact that was loaded, and of each lookup that none of them served."""
-        if self not in process.open or not self._verdicts:
+        if self not in self._process.open or not self._verdicts:
             return LoadReport(self._verdicts)
         from megacache.compiler.hydrate import settle
 
@@ -238,7 +120,7 @@ class Session(Recorded):
 
     def recording(self) -> Recording:
         """Return the rows as they are now."""
-        return process.recording([self])
+        return self._process.recording([self])
 
     def summary(self) -> str:
         """Return what was captured, in one line."""
@@ -272,17 +154,20 @@ class Session(Recorded):
         """
         from megacache.compiler.hydrate import hydrate
 
-        if self not in process.open:
+        if self not in self._process.open:
             raise SessionError(f"session {self.name!r} is not open: load inside its `with` block")
         # Kept open, for its key components are what a miss is explained by.
         bundle = self._stack.enter_context(Bundle.open(path))
         self._stored = bundle.recording()
-        self._verdicts = (*self._verdicts, *hydrate(self._stored, process.capture.system, trust_unknown=trust_unknown))
+        self._verdicts = (
+            *self._verdicts,
+            *hydrate(self._stored, self._process.capture.system, trust_unknown=trust_unknown),
+        )
         return LoadReport(self._verdicts)
 
     def incompatibilities(self) -> tuple[str, ...]:
         """Return how the systems that compiled the loaded bundle differ from this one, a sentence each."""
-        live = process.capture.system
+        live = self._process.capture.system
         return tuple(dict.fromkeys(each for system in self._stored.systems for each in mismatches(system, live)))
 
     def save(self, path: str | os.PathLike[str] | None = None) -> SaveReport:
@@ -301,7 +186,7 @@ class Session(Recorded):
         target = Path(path) if path is not None else self.bundle_path
         if target is None:
             raise SessionError(f"session {self.name!r} has no bundle: give save() a path")
-        self.save_report = process.save([self], target)
+        self.save_report = self._process.save([self], target)
         return self.save_report
 
     def begin(self) -> None:
@@ -312,7 +197,7 @@ class Session(Recorded):
         """
         from megacache.compiler.codes import cell_digest
 
-        capture = process.capture
+        capture = self._process.capture
         if self._info is not None:
             raise SessionError(f"session {self.name!r} was used before: make a new one")
         self._info = SessionInfo(
@@ -334,7 +219,7 @@ class Session(Recorded):
             from megacache.compiler.capture import fresh_caches
 
             self._stack.enter_context(fresh_caches())
-        process.enter(self)
+        self._process.enter(self)
 
     def end(self, error: BaseException | None = None) -> None:
         """Give what torch compiles from now on back to the session around this one; a second call does nothing.
@@ -342,9 +227,9 @@ class Session(Recorded):
         Args:
             error: What the user's own code raised, if it did.
         """
-        if self not in process.open:
+        if self not in self._process.open:
             return
-        process.capture.recorder.fold()
+        self._process.capture.recorder.fold()
         self._info = replace(
             self.info,
             status="failed" if error is not None else "ok",
@@ -352,7 +237,7 @@ class Session(Recorded):
             ended_us=time.time_ns() // 1000,
         )
         self._verdicts = self.load_report.verdicts
-        process.leave(self)
+        self._process.leave(self)
         self._stack.close()
 
     def load_report_document(self) -> tuple[Document, ...]:
@@ -370,17 +255,17 @@ class Session(Recorded):
                 backend_id=None,
                 name="load_report",
                 title=None,
-                content_sha256=process.capture.recorder.documents.keep(content),
+                content_sha256=self._process.capture.recorder.documents.keep(content),
                 size_bytes=len(content),
             ),
         )
 
     def _captured(self) -> Recording:
-        return process.capture.recording((self.info.session_id,))
+        return self._process.capture.recording((self.info.session_id,))
 
     def _read_any(self, sha256: str) -> bytes:
         """Read a content of the loaded bundle or of this process: a miss is explained by both."""
-        contents = process.capture.recorder.documents.contents
+        contents = self._process.capture.recorder.documents.contents
         return contents[sha256] if sha256 in contents else self._stored.read(sha256)
 
 

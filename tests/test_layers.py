@@ -22,9 +22,10 @@ MAY_IMPORT = {
     "explain": {*GROUND, "views"},
     "bundle": {*GROUND, "views", "explain"},
     "compiler": {*GROUND, "explain", "bundle"},
-    "process": {*GROUND, "views", "bundle", "compiler", "sessions"},
+    # A session knows its process, for type checkers only.
     "sessions": {*GROUND, "views", "explain", "bundle", "compiler", "process"},
-    "magics": {*GROUND, "views", "explain", "bundle", "sessions"},
+    "process": {*GROUND, "views", "explain", "bundle", "compiler", "sessions"},
+    "magics": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
     "cli": {*GROUND, "views", "explain", "bundle"},
     "__main__": {"cli"},
 }

@@ -62,8 +62,8 @@ def environment(folder):
 def cold(folder, environment):
     """A first kernel, whose torch cache is empty."""
     probe = (
-        "import json; from megacache import sessions\n"
-        "print(json.dumps([each.summary() for each in sessions.process.sessions]))"
+        "import json; from megacache import process\n"
+        "print(json.dumps([each.summary() for each in process.process.sessions]))"
     )
     cells = [
         SETUP,

@@ -219,13 +219,11 @@ def test_second_process_is_warm(facts, programs):
     assert (programs.folder / "every.megacache").stat().st_size < 2 * cold
 
 
-def test_save_without_a_capture_says_what_to_do(tmp_path, monkeypatch):
-    from megacache import sessions
+def test_save_without_a_capture_says_what_to_do(tmp_path):
     from megacache.process import Process
 
-    monkeypatch.setattr(sessions, "process", Process())
     with pytest.raises(SessionError, match="enable"):
-        sessions.save(tmp_path / "nothing.megacache")
+        Process().save([], tmp_path / "nothing.megacache")
 
 
 def test_session_outside_its_block_says_what_to_do(tmp_path):

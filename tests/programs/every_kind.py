@@ -52,9 +52,9 @@ def main(bundle, facts):
 
 
 def megacache_faults():
-    from megacache import sessions
+    from megacache import process
 
-    return [line for line in sessions.status().splitlines() if "fault" in line]
+    return [line for line in process.status().splitlines() if "fault" in line]
 
 
 if __name__ == "__main__":
