@@ -13,6 +13,7 @@ import argparse
 import ast
 import os
 import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -64,11 +65,14 @@ def parse_cell_line(line: str) -> argparse.Namespace:
     Raises:
         UsageError: IPython's own, with the usage line, for anything that is not an option.
     """
+    return _cell_parser().parse_args(_words(line))
+
+
+def _words(line: str) -> list[str]:
     try:
-        words = shlex.split(line)
+        return shlex.split(line)
     except ValueError as error:
-        raise UsageError(f"{error}\nusage: {CELL_USAGE}") from error
-    return _cell_parser().parse_args(words)
+        raise UsageError(f"{error}\nusage: {CELL_USAGE}\n       {LINE_USAGE}") from error
 
 
 def take_line_away(lines: list[str]) -> list[str]:
@@ -103,6 +107,14 @@ class _Gate(ast.NodeTransformer):
         return node
 
 
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    """A marked cell that runs."""
+
+    session: Session
+    options: argparse.Namespace
+
+
 @magics_class
 class MegacacheMagics(Magics):
     """Capture, save and show torch.compile's caches."""
@@ -112,8 +124,8 @@ class MegacacheMagics(Magics):
     def __init__(self, shell: InteractiveShell) -> None:
         super().__init__(shell)
         self._gate = _Gate()
-        self._session: Session | None = None
-        self._options: argparse.Namespace | None = None
+        # One for each cell that runs, for a cell may run another; None for those that are not marked.
+        self._cells: list[_Cell | None] = []
 
     @line_cell_magic
     def megacache(self, line: str, cell: str | None = None) -> Any:
@@ -133,36 +145,40 @@ class MegacacheMagics(Magics):
         """Begin the session of a marked cell; what keeps it from beginning keeps the cell from running."""
         raw = info.raw_cell or ""
         head, _, body = raw.lstrip("\n").partition("\n")
-        if not _is_mark(head):
-            return
+        self._cells.append(self._begun(head, body) if _is_mark(head) else None)
+
+    def _begun(self, head: str, body: str) -> _Cell | None:
         try:
-            self._options = parse_cell_line(head.strip()[len(MARK) :])
-        except UsageError:
-            return
-        self._session = process.session(
-            self._options.name,
-            self._options.bundle,
-            fresh=self._options.fresh,
-            precompile=not self._options.no_precompile,
+            options = parse_cell_line(head.strip()[len(MARK) :])
+        except UsageError:  # the cell magic says so
+            return None
+        session = process.session(
+            options.name,
+            options.bundle,
+            fresh=options.fresh,
+            precompile=not options.no_precompile,
             cell=body,
             notebook=_notebook_path(self.shell),
         )
         try:
-            self._session.__enter__()
+            session.__enter__()
         except MegacacheError as error:
-            self._session, self._gate.refusal = None, str(error)
+            self._gate.refusal = str(error)
+            return None
+        return _Cell(session, options)
 
     def after_cell(self, result: ExecutionResult) -> None:
         """End the session of a marked cell, save it, and show it below the cell's own output."""
-        session, self._session = self._session, None
-        if session is None or self._options is None:
+        cell = self._cells.pop() if self._cells else None
+        if cell is None:
             return
+        session = cell.session
         error = result.error_in_exec or result.error_before_exec
         try:
             session.__exit__(type(error) if error else None, error, None)
         except MegacacheError as failure:
             print(f"megacache could not save: {failure}")
-        if not self._options.quiet:
+        if not cell.options.quiet:
             print(_one_line(session))
             display(session.tree())  # type: ignore[no-untyped-call]
 
@@ -178,7 +194,7 @@ class MegacacheMagics(Magics):
     # -- commands ------------------------------------------------------------------------------------------------
 
     def _command(self, line: str) -> Any:
-        name, *words = shlex.split(line) or ["status"]
+        name, *words = _words(line) or ["status"]
         commands = {"status": 0, "save": 1, "load": 1, "export": 1, "config": 0}
         if commands.get(name) != len(words):
             raise UsageError(f"usage: {LINE_USAGE}")
@@ -202,7 +218,7 @@ class MegacacheMagics(Magics):
         print(f"wrote {path} ({size_bytes:,} bytes)")
 
     def _config(self) -> None:
-        for option, value in sorted(process.enable().info.config.items()):
+        for option, value in sorted(process.config().items()):
             print(f"{option} = {value}")
 
 

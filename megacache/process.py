@@ -15,9 +15,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from megacache.bundle import Bundle, SaveReport
+from megacache.bundle import Bundle, SaveReport, plain_file
 from megacache.bundle.exchange import exported
-from megacache.errors import BundleNotWritableError, IncompatibleError, SessionError
+from megacache.errors import IncompatibleError, SessionError
 from megacache.recording import Recording
 from megacache.report import LoadReport
 from megacache.sessions import Session
@@ -78,10 +78,12 @@ class Process:
 
     def disable(self) -> None:
         """End all sessions and stop listening."""
-        while self.open:
-            self.open[-1].end()
-        if self._capture is not None:
-            self._capture.stop()
+        try:
+            while self.open:
+                self.open[-1].end()
+        finally:
+            if self._capture is not None:
+                self._capture.stop()
 
     def enter(self, session: Session) -> None:
         """Let what is compiled from now on belong to a session."""
@@ -144,17 +146,14 @@ class Process:
 
         Raises:
             SessionError: When one of them has not begun.
-            BundleNotWritableError: When the file cannot be written.
+            BundleNotWritableError: When the file cannot be written, or a bundle would be lost.
         """
+        self.capture.flush()
         recording = self.recording(sessions)
         content = (
             html.report(recording, path.stem).encode() if path.suffix == ".html" else exported(recording, None, None)
         )
-        try:
-            path.write_bytes(content)
-        except OSError as error:
-            message = f"cannot write {path}: {error.strerror}; choose another place"
-            raise BundleNotWritableError(message, path=str(path)) from error
+        plain_file.write(path, content)
         return len(content)
 
 
@@ -268,6 +267,17 @@ def export(path: str | os.PathLike[str]) -> int:
         BundleNotWritableError: When the file cannot be written.
     """
     return process.export(process.told(), Path(path))
+
+
+def config() -> dict[str, str]:
+    """Return the options of torch that differ from their defaults now, as `{"inductor.epilogue_fusion": "False"}`.
+
+    Raises:
+        TorchError: When torch is absent or lacks a name that we need.
+    """
+    from megacache.compiler.capture import live_options
+
+    return live_options()
 
 
 def status() -> str:

@@ -29,7 +29,7 @@ COLUMNS = ("verdict", "artifacts", "size", "type", "reason")
 """The columns of a report's summary, as they are shown."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class LoadReport:
     """The verdicts of one load, one per artifact, and one per lookup that nothing stored could serve."""
 
@@ -72,6 +72,9 @@ class LoadReport:
     def to_dict(self) -> dict[str, object]:
         """Return counts and verdicts as what JSON knows."""
         return {"counts": self.counts, "verdicts": [asdict(each) for each in self.verdicts]}
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         if not self.verdicts:

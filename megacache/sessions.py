@@ -66,8 +66,8 @@ class Session(Recorded):
 
     def __enter__(self) -> Self:
         self._process.enable()
+        self.begin()
         try:
-            self.begin()
             if self.bundle_path is not None and self.bundle_path.exists():
                 self.load(self.bundle_path)
         except BaseException as error:
@@ -159,6 +159,7 @@ class Session(Recorded):
         # Kept open, for its key components are what a miss is explained by.
         bundle = self._stack.enter_context(Bundle.open(path))
         self._stored = bundle.recording()
+        self._process.capture.recorder.know_unproven(self._stored.artifacts)
         self._verdicts = (
             *self._verdicts,
             *hydrate(self._stored, self._process.capture.system, trust_unknown=trust_unknown),
@@ -195,6 +196,7 @@ class Session(Recorded):
         Raises:
             SessionError: When the session was used before.
         """
+        from megacache.compiler.capture import live_options
         from megacache.compiler.codes import cell_digest
 
         capture = self._process.capture
@@ -213,7 +215,7 @@ class Session(Recorded):
             notebook=self._notebook,
             rank=int(os.environ["RANK"]) if os.environ.get("RANK", "").isdigit() else None,
             megacache_version=_version(),
-            config=capture.config(),
+            config=live_options(),
         )
         if self._is_fresh:
             from megacache.compiler.capture import fresh_caches
@@ -229,16 +231,21 @@ class Session(Recorded):
         """
         if self not in self._process.open:
             return
-        self._process.capture.recorder.fold()
+        capture = self._process.capture
+        capture.flush()  # now, so that what torch kept back belongs to this session
+        capture.recorder.fold()
         self._info = replace(
             self.info,
-            status="failed" if error is not None else "ok",
+            status="ok" if error is None else "failed",
             error=None if error is None else f"{type(error).__qualname__}: {error}",
             ended_us=time.time_ns() // 1000,
         )
-        self._verdicts = self.load_report.verdicts
-        self._process.leave(self)
-        self._stack.close()
+        try:
+            self._verdicts = self.load_report.verdicts
+        finally:
+            self._process.leave(self)
+            self._stack.close()
+            self._stored = Recording()
 
     def load_report_document(self) -> tuple[Document, ...]:
         """Return the load report as a document, or nothing where nothing was loaded."""

@@ -22,6 +22,11 @@ def f(x):
 f(torch.zeros(4)).tolist()"""
 
 
+NESTING = """%%megacache outer --quiet
+get_ipython().run_cell("1 + 1", silent=False)
+torch.compile(lambda x: x * 7)(torch.ones(2))"""
+
+
 def run(*cells, folder, cache):
     """Run cells in a real kernel and return them with their outputs."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
@@ -75,6 +80,8 @@ def cold(folder, environment):
         "%megacache export first.html",
         "%megacache config",
         probe,
+        NESTING,
+        probe,
     ]
     return run(*cells, folder=folder, cache={**environment, "TORCHINDUCTOR_CACHE_DIR": str(folder / "cold")})
 
@@ -122,6 +129,17 @@ def test_every_cell_is_a_session_of_its_own(cold):
     assert len(summaries) == 4  # the process's own, and three cells
     assert summaries[1].startswith("1 compile ")
     assert summaries[2].startswith("0 compiles")
+
+
+def test_cell_that_runs_another_keeps_its_session(cold):
+    summaries = json.loads(printed(cold[10]))
+    assert summaries[-1].startswith("1 compile ")
+
+
+def test_tree_is_text_where_there_is_no_html(cold):
+    (shown,) = outputs(cold[1], "display_data")
+    assert "Node(" not in shown.data["text/plain"]
+    assert "guarded code 0/0" in shown.data["text/plain"]
 
 
 def test_export_writes_torchs_own_container(cold, folder):

@@ -294,3 +294,30 @@ def test_lazy_backward_belongs_to_the_session_that_lowers_it(programs):
     assert [session.name for session in recording.sessions] == ["forward", "backward"]
     assert [entry.kind for entry in recording.backend_entries] == ["forward", "backward"]
     assert len(recording.artifacts) == 3
+
+
+def test_damage_in_the_loaded_bundle_costs_neither_the_session_nor_torch(facts, programs):
+    printed = json.loads(programs.run("damaged_bundle", "every.megacache", "damaged.megacache").splitlines()[-1])
+    assert printed == {"is_open": False, "is_on": False, "saved": 1}
+
+
+def test_precompile_artifacts_belong_to_the_session_that_made_them(programs):
+    printed = json.loads(programs.run("precompile_session", "precompile.megacache").splitlines()[-1])
+    assert printed["torch"] == printed["session"]
+    assert printed["session"]["precompile"] == 1
+
+
+def test_export_never_replaces_a_bundle(facts, programs):
+    import megacache
+    from megacache import process
+    from megacache.errors import BundleNotWritableError
+
+    path = programs.folder / "every.megacache"
+    before = path.read_bytes()
+    megacache.enable()
+    try:
+        with pytest.raises(BundleNotWritableError, match="would destroy"):
+            process.export(path)
+    finally:
+        megacache.disable()
+    assert path.read_bytes() == before

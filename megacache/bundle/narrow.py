@@ -24,8 +24,13 @@ def narrowed(recording: Recording, session_ids: Collection[str]) -> Recording:
     """
     ids = set(session_ids)
     sessions = tuple(each for each in recording.sessions if each.session_id in ids)
-    compiles = tuple(each for each in recording.compiles if each.session_id in ids)
     uses = tuple(each for each in recording.artifact_uses if each.session_id in ids)
+    entries = tuple(each for each in recording.backend_entries if each.session_id in ids)
+    # A lazy backward belongs to a later session than its compile, which is then kept with it.
+    taken_up = {(each.run_id, each.compile_id) for each in entries} | {(each.run_id, each.compile_id) for each in uses}
+    compiles = tuple(
+        each for each in recording.compiles if each.session_id in ids or (each.run_id, each.compile_id) in taken_up
+    )
     is_used = used_by(uses)
     artifacts = tuple(each for each in recording.artifacts if is_used(each))
     code_ids = with_parents(recording.codes, {each.code_id for each in compiles if each.code_id is not None})
@@ -40,7 +45,7 @@ def narrowed(recording: Recording, session_ids: Collection[str]) -> Recording:
         graph_breaks=tuple(each for each in recording.graph_breaks if (each.run_id, each.compile_id) in keys),
         recompile_reasons=tuple(each for each in recording.recompile_reasons if (each.run_id, each.compile_id) in keys),
         dimensions=tuple(each for each in recording.dimensions if (each.run_id, each.compile_id) in keys),
-        backend_entries=tuple(each for each in recording.backend_entries if each.session_id in ids),
+        backend_entries=entries,
         artifacts=artifacts,
         artifact_uses=uses,
         documents=tuple(each for each in recording.documents if each.session_id in ids),

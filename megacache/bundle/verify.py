@@ -165,7 +165,6 @@ _REFERENCES = (
     ("blob_part", "pack_id", "pack", "b.pack_id = a.pack_id"),
     ("session", "system_id", "system_info", "b.system_id = a.system_id"),
     ("artifact", "system_id", "system_info", "b.system_id = a.system_id"),
-    ("compile", "session_id", "session", "b.session_id = a.session_id"),
     ("compile", "code_id", "code", "b.code_id = a.code_id"),
     ("graph_break", "compile_id", "compile", _COMPILE),
     ("recompile_reason", "compile_id", "compile", _COMPILE),
@@ -177,5 +176,5 @@ _REFERENCES = (
 """Column `a.column` of the first table must find a row `b` of the other, unless it is NULL or the unknown system.
 
 A compile that a backend entry, use or document names may be gone, since the sessions of one process are pruned one by
-one. The same holds for a parent code.
+one, and so may the session of a compile, which a later session went on with. The same holds for a parent code.
 """

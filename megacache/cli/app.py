@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from megacache import __version__
+from megacache.bundle import plain_file
 from megacache.errors import CorruptBundleError, MegacacheError, UsageError
 
 FINDING = 1
@@ -162,12 +163,9 @@ def write_file(path: Path, content: bytes) -> None:
         content: The whole content.
 
     Raises:
-        UsageError: When the place cannot be written.
+        BundleNotWritableError: When the place cannot be written, or a bundle would be lost.
     """
-    try:
-        path.write_bytes(content)
-    except OSError as error:
-        raise UsageError(f"cannot write {path}: {error.strerror}; name another place with --output") from error
+    plain_file.write(path, content)
 
 
 def read_file(path: Path) -> bytes:

@@ -58,10 +58,6 @@ class Capture:
         """Return the rows of some sessions."""
         return self.recorder.recording(session_ids)
 
-    def config(self) -> dict[str, str]:
-        """Return the options of torch that differ from their defaults now."""
-        return live_config()
-
     def flush(self) -> None:
         """Let torch record what it keeps back until a save: the precompile entries.
 
@@ -79,6 +75,16 @@ class Capture:
         from torch._dynamo.utils import counters
 
         return int(counters["frames"]["ok"])
+
+
+def live_options() -> dict[str, str]:
+    """Return the options of torch that differ from their defaults now.
+
+    Raises:
+        TorchError: When torch is absent or lacks a name that we need.
+    """
+    versions.check()
+    return live_config()
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import time
 import traceback
 import uuid
 from collections import defaultdict, deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from types import CodeType
 from typing import Any
@@ -33,7 +33,19 @@ from megacache.compiler.spans import Spans
 from megacache.compiler.taps import Fault
 from megacache.compiler.uses import Uses
 from megacache.errors import ArtifactNotFoundError
-from megacache.model import Code, Compile, Dimension, Document, Event, GraphBreak, Guard, RecompileReason, SystemInfo
+from megacache.explain import UNKNOWN_SYSTEM_ID
+from megacache.model import (
+    Artifact,
+    Code,
+    Compile,
+    Dimension,
+    Document,
+    Event,
+    GraphBreak,
+    Guard,
+    RecompileReason,
+    SystemInfo,
+)
 from megacache.recording import Recording, encode_rows
 
 CompileKey = tuple[str, str]
@@ -60,6 +72,7 @@ class Recorder:
         self._epoch = 0
         self._begun: set[str] = set()
         self._files: dict[int, str] = {}
+        self._unproven: set[tuple[str, str]] = set()
         self._codes: dict[str, Code] = {}
         self._code_ids: dict[tuple[CodeType, str | None], str] = {}
         self._compiles: dict[CompileKey, Compile] = {}
@@ -85,6 +98,11 @@ class Recorder:
     def know_files(self, interned: Mapping[str, int]) -> None:
         """Learn the file names that torch interned before we listened; they are never sent again."""
         self._files.update({number: name for name, number in interned.items()})
+
+    def know_unproven(self, artifacts: Iterable[Artifact]) -> None:
+        """Learn which artifacts were loaded though nobody knows what compiled them; a hit must not vouch for them."""
+        unproven = (each for each in artifacts if each.system_id == UNKNOWN_SYSTEM_ID)
+        self._unproven.update((each.artifact_type, each.cache_key) for each in unproven)
 
     def begin(self, session_id: str) -> None:
         """Let what happens from now on belong to a session."""
@@ -195,7 +213,8 @@ class Recorder:
 
     def _guard_dropped(self, event: GuardDropped) -> None:
         guards = self._guards[self.run_id, str(event.compile_id)]
-        if any(guard.is_dropped and guard.expression == event.name for guard in guards):
+        known = {(each.guard_type, each.expression) for each in guards if each.is_dropped}
+        if (event.guard_type, event.name) in known:
             return
         guards.append(
             Guard(
@@ -210,7 +229,9 @@ class Recorder:
         )
 
     def _artifact_recorded(self, event: ArtifactRecorded) -> None:
-        self._uses.feed_record(event, self.session_id, self.run_id, self.system.system_id)
+        key = (event.artifact_type, event.cache_key)
+        system_id = UNKNOWN_SYSTEM_ID if key in self._unproven else self.system.system_id
+        self._uses.feed_record(event, self.session_id, self.run_id, system_id)
 
     # -- the structured trace ------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 
-from megacache.errors import ArtifactNotFoundError
+from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 from megacache.explain import Component, nearest, parse_components, sentence, shorten, stored_components
 from megacache.model import ArtifactUse, Verdict
 from megacache.recording import Recording
@@ -138,5 +138,5 @@ class _Nearest:
             return {}
         try:
             return parse_components(self._read(use.components_sha256).decode("utf-8", "replace"))
-        except ArtifactNotFoundError:
+        except (ArtifactNotFoundError, CorruptBundleError):
             return {}

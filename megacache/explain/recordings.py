@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from html import escape
 
-from megacache.errors import ArtifactNotFoundError
+from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 from megacache.explain.components import Component, parse_components
 from megacache.explain.differences import Difference, nearest
 from megacache.explain.sentences import sentence
@@ -137,7 +137,7 @@ def stored_components(recording: Recording, artifact_type: str) -> dict[str, dic
     for key, sha256 in list(documents.items())[:CANDIDATE_LIMIT]:
         try:
             found[key] = parse_components(recording.read(sha256).decode("utf-8", "replace"))
-        except ArtifactNotFoundError:
+        except (ArtifactNotFoundError, CorruptBundleError):  # a miss is then explained by the others
             continue
     return found
 

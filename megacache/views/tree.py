@@ -105,7 +105,7 @@ class Node:
             yield from child.walk()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Tree:
     """A recording as a tree; print it, show it in a notebook, or walk over its nodes.
 
@@ -144,6 +144,9 @@ class Tree:
     @cached_property
     def _by_key(self) -> dict[str, Node]:
         return {node.key: node for node in self.walk()}
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         from megacache.views.text import plain
