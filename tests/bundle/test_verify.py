@@ -64,7 +64,7 @@ def test_a_part_without_its_content(path, change):
     ("statement", "problem"),
     [
         ("DELETE FROM system_info", "session: system_id refers to a system_info"),
-        ("DELETE FROM session", "document: session_id refers to a session"),
+        ("DELETE FROM session", "backend_entry: session_id refers to a session"),
         ("DELETE FROM code", "compile: code_id refers to a code"),
         ("DELETE FROM compile", "graph_break: compile_id refers to a compile"),
         ("DELETE FROM compile", "recompile_reason: compile_id refers to a compile"),
