@@ -29,7 +29,8 @@ def state_of_torch():
             state[f"logger {name}"] = (tuple(map(id, logger.handlers)), logger.level, logger.propagate, logger.disabled)
     for config in (torch._dynamo.config, torch._inductor.config, torch._functorch.config):
         for key, value in config.get_config_copy().items():
-            state[f"{config.__name__}.{key}"] = repr(value)
+            # A set that was copied may print in another order.
+            state[f"{config.__name__}.{key}"] = repr(sorted(value, key=repr) if isinstance(value, set) else value)
     return state
 
 
