@@ -94,7 +94,8 @@ class Code:
 class Compile:
     """One run of Dynamo over a code object; when `status` is `ok` it left one guarded code.
 
-    Key: (`run_id`, `compile_id`). `status` is `ok`, `failed`, `skipped` or `limit` (the recompile limit was reached).
+    Key: (`run_id`, `compile_id`). `status` is `ok`, `served` (a bundle had its guarded code, and nothing was traced),
+    `failed`, `skipped` or `limit` (the recompile limit was reached).
     The phases overlap where torch nests them: `backend_us` holds `aot_us`, which holds `inductor_us`, and so on inwards
     to `compiler_us`, the time in the C++ compiler. The backward has its phases in its own `BackendEntry`.
     `stack` is the user's call stack that triggered it, outermost first, as `file:line name`.
@@ -124,6 +125,11 @@ class Compile:
     guard_count: int | None = None
     guard_latency_us: int | None = None
     stack: tuple[str, ...] = ()
+
+    @property
+    def is_ok(self) -> bool:
+        """Say whether it left a guarded code: compiled now, or served by a bundle."""
+        return self.status in ("ok", "served")
 
     @property
     def is_recompile(self) -> bool:
@@ -334,6 +340,15 @@ DOCUMENT_NAMES = (*GRAPH_NAMES, "output_code", "guards", "events", "load_report"
 
 ARTIFACT_TYPES = ("precompile", "aot_autograd", "inductor", "autotune", "pgo")
 """Torch's artifact types, in the order in which a warm start is served from them."""
+
+GUARDED_CODE = "guarded_code"
+"""Our artifact type: one guarded code, with all that must be true of the live process before it may run."""
+
+KERNEL = "kernel"
+"""Our artifact type: one compiled CPU library."""
+
+OUR_TYPES = (GUARDED_CODE, KERNEL)
+"""The artifact types that torch does not know; they are never written into torch's own container."""
 
 PHASES = ("dynamo", "guards", "aot", "inductor", "codegen", "compiler", "cache", "other")
 """The phases that events are told apart by, outermost first; `compiler` is the C++ or Triton compiler."""

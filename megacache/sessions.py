@@ -13,6 +13,7 @@ import uuid
 import warnings
 from contextlib import ExitStack
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -128,12 +129,14 @@ class Session(Recorded):
             return "not begun"
         captured = self._captured()
         recompiles = count(sum(each.is_recompile for each in captured.compiles), "recompile")
+        served_count = sum(each.status == "served" for each in captured.compiles)
         parts = (
             f"{count(len(captured.compiles), 'compile')} ({recompiles})",
+            f"{served_count:,} served" if served_count else "",
             count(len(captured.graph_breaks), "graph break"),
             count(len(captured.artifacts), "artifact"),
         )
-        return ", ".join(parts)
+        return ", ".join(filter(None, parts))
 
     # -- what it does --------------------------------------------------------------------------------------------
 
@@ -159,10 +162,17 @@ class Session(Recorded):
         # Kept open, for its key components are what a miss is explained by.
         bundle = self._stack.enter_context(Bundle.open(path))
         self._stored = bundle.recording()
-        self._process.capture.recorder.know_unproven(self._stored.artifacts)
+        capture = self._process.capture
+        capture.recorder.know_unproven(self._stored.artifacts)
         self._verdicts = (
             *self._verdicts,
-            *hydrate(self._stored, self._process.capture.system, trust_unknown=trust_unknown),
+            *hydrate(
+                self._stored,
+                capture.system,
+                trust_unknown=trust_unknown,
+                offer=partial(capture.offer, self._stored),
+                serves_guarded_codes=self._may_precompile,
+            ),
         )
         return LoadReport(self._verdicts)
 

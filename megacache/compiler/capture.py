@@ -6,15 +6,19 @@ Layer: compiler. There is one per process; `sessions` holds it.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING
 
 from megacache.compiler import versions
+from megacache.compiler.raw_events import RawEvent
 from megacache.compiler.recorder import Recorder
+from megacache.compiler.shelf import Shelf
 from megacache.compiler.system import live_config, live_system
 from megacache.compiler.taps import Fault, Taps
 from megacache.errors import TorchError
+from megacache.model import KERNEL, Artifact
 
 if TYPE_CHECKING:
     from megacache.recording import Recording
@@ -29,9 +33,15 @@ class Capture:
 
     def __init__(self) -> None:
         versions.check()
+        from megacache.compiler.kernels import Kernels
+        from megacache.compiler.precompile import Precompile
+
         self.system = live_system()
         self.recorder = Recorder(self.system)
-        self._taps = Taps(self.recorder.take)
+        self.shelf = Shelf()
+        self.precompile = Precompile(self.recorder.take, self.shelf)
+        self.kernels = Kernels(self.recorder.take)
+        self._taps = Taps(self._hear)
 
     @property
     def is_on(self) -> bool:
@@ -41,18 +51,44 @@ class Capture:
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What went wrong inside megacache while torch compiled."""
-        return (*self._taps.faults, *self.recorder.faults)
+        return (*self._taps.faults, *self.precompile.faults, *self.kernels.faults, *self.recorder.faults)
 
     def start(self) -> None:
         """Begin to listen; a second call does nothing."""
         from torch._logging.structured import INTERN_TABLE
 
         self.recorder.know_files(INTERN_TABLE)
-        self._taps.attach()
+        if not self.is_on:
+            self.precompile.attach()  # first, so that the taps see also the compiles that it serves
+            self.kernels.attach()
+            self._taps.attach()
 
     def stop(self) -> None:
         """Stop listening and leave torch exactly as it was; what was heard stays."""
         self._taps.detach()
+        self.kernels.detach()
+        self.precompile.detach()
+
+    def offer(self, recording: Recording, artifacts: Sequence[Artifact]) -> None:
+        """Let artifacts of a loaded recording be served when a compile asks for them.
+
+        Args:
+            recording: What they are from, with its contents at hand.
+            artifacts: Those that are right on this system.
+        """
+        self.shelf.put(artifacts, recording.read)
+        for system in recording.systems:
+            kernels = {
+                each.cache_key: partial(recording.read, each.content_sha256)
+                for each in artifacts
+                if each.artifact_type == KERNEL and each.system_id == system.system_id
+            }
+            if kernels:
+                self.kernels.offer(kernels, system, self.system)
+
+    def _hear(self, event: RawEvent) -> None:
+        self.recorder.take(event)
+        self.precompile.hear(event)
 
     def recording(self, session_ids: tuple[str, ...]) -> Recording:
         """Return the rows of some sessions."""
@@ -65,6 +101,7 @@ class Capture:
         """
         import torch._dynamo
 
+        self.precompile.flush()
         if self.is_on and torch._dynamo.config.caching_precompile:
             from torch._dynamo.precompile_context import PrecompileContext
 

@@ -32,8 +32,8 @@ _OUR_FOLDER = str(Path(__file__).parent)
 def digest_of(code: CodeType) -> str:
     """Return the digest of a code object's content: equal for code that only moved, different for any edit.
 
-    It covers bytecode, constants (nested code by its own digest), names, flags and argument counts; not the file, the
-    line table or the first line.
+    It covers bytecode, constants (nested code by its own digest), names, flags, argument counts and what each exception
+    handler covers; not the file, the line table or the first line.
     """
     facts = (
         code.co_code,
@@ -43,6 +43,7 @@ def digest_of(code: CodeType) -> str:
         code.co_freevars,
         code.co_cellvars,
         code.co_flags,
+        getattr(code, "co_exceptiontable", b""),
         (code.co_argcount, code.co_posonlyargcount, code.co_kwonlyargcount),
     )
     return hashlib.sha256(repr(facts).encode("utf-8", "surrogatepass")).hexdigest()

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from megacache.bundle.torch_format import TorchArtifact, write_artifacts
 from megacache.compiler.settle import settle
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError, TorchError
 from megacache.explain import UNKNOWN_SYSTEM_ID, mismatches
-from megacache.model import ARTIFACT_TYPES, Artifact, SystemInfo, Verdict
+from megacache.model import ARTIFACT_TYPES, GUARDED_CODE, OUR_TYPES, Artifact, SystemInfo, Verdict
 from megacache.recording import Recording
 
 __all__ = ["NEWEST_ONLY", "hydrate", "settle"]
@@ -26,6 +26,7 @@ NEWEST_ONLY = ("autotune", "pgo")
 _SAFE_KEY = re.compile(r"[\w-]+([./][\w-]+)*", re.ASCII)
 
 _PRECOMPILE = "torch does not check its own precompile entry against the live code, so it is not served"
+_NOT_SERVED = "nobody asked to be served guarded codes"
 _SUPERSEDED = "an older content of this key: torch keeps one, and the newest is loaded"
 _UNKNOWN_SYSTEM = (
     "torch's own container does not say on which CPU it was compiled, and a wrong one gives wrong results: "
@@ -42,7 +43,14 @@ class _Offer:
     note: str | None
 
 
-def hydrate(recording: Recording, live: SystemInfo, *, trust_unknown: bool = False) -> tuple[Verdict, ...]:
+def hydrate(
+    recording: Recording,
+    live: SystemInfo,
+    *,
+    trust_unknown: bool = False,
+    offer: Callable[[Sequence[Artifact]], None] | None = None,
+    serves_guarded_codes: bool = True,
+) -> tuple[Verdict, ...]:
     """Give every artifact that is right on this system to torch's caches.
 
     Args:
@@ -50,6 +58,9 @@ def hydrate(recording: Recording, live: SystemInfo, *, trust_unknown: bool = Fal
         live: The system of this process.
         trust_unknown: Load artifacts of which no system is recorded; torch then checks its own keys, which know
             nothing of the CPU's ISA.
+        offer: Takes everything that is right here, for what waits to be served when a compile asks: guarded codes with
+            the artifacts that they need, and kernels. Without it those two are refused.
+        serves_guarded_codes: Whether guarded codes may be served.
 
     Returns:
         One verdict per artifact, in the recording's order: `loaded`, or `refused` with its reason. All contents of a
@@ -61,23 +72,41 @@ def hydrate(recording: Recording, live: SystemInfo, *, trust_unknown: bool = Fal
     Source: `CacheArtifactManager.populate_caches`, `torch/compiler/_cache.py`, 2.13.0 to 2.15.0.
     """
     check = _Check(recording, live, trust_unknown)
+    ours = tuple(each for each in recording.artifacts if each.artifact_type in OUR_TYPES)
     decided: dict[Artifact, Verdict] = {}
+    decided.update(_waiting(ours, check, is_offered=offer is not None, serves_guarded_codes=serves_guarded_codes))
     offers: list[_Offer] = []
     taken: set[tuple[str, str]] = set()
     # The newest first; of those that came in one save, the last.
     for artifact in sorted(recording.artifacts, key=lambda each: each.added_us)[::-1]:
+        if artifact in decided:
+            continue
         key = (artifact.artifact_type, artifact.cache_key)
         if key in taken and artifact.artifact_type in NEWEST_ONLY:
             decided[artifact] = _verdict(artifact, "unused", _SUPERSEDED)
             continue
-        offer = check(artifact)
-        if isinstance(offer, _Offer):
-            offers.append(offer)
+        checked = check(artifact)
+        if isinstance(checked, _Offer):
+            offers.append(checked)
             taken.add(key)
         else:
-            decided[artifact] = _verdict(artifact, "refused", offer)
+            decided[artifact] = _verdict(artifact, "refused", checked)
     decided |= _load(offers[::-1])
+    if offer is not None:
+        offer([each for each in recording.artifacts if decided[each].verdict == "loaded"])
     return tuple(decided[artifact] for artifact in recording.artifacts)
+
+
+def _waiting(
+    ours: Iterable[Artifact], check: _Check, *, is_offered: bool, serves_guarded_codes: bool
+) -> dict[Artifact, Verdict]:
+    """Decide on what torch does not know: it is not read before a compile asks for it."""
+    found = {}
+    for artifact in ours:
+        is_wanted = is_offered and (serves_guarded_codes or artifact.artifact_type != GUARDED_CODE)
+        refusal = check.our_refusal(artifact) if is_wanted else _NOT_SERVED
+        found[artifact] = _verdict(artifact, "refused" if refusal else "loaded", refusal)
+    return found
 
 
 class _Check:
@@ -86,6 +115,8 @@ class _Check:
     def __init__(self, recording: Recording, live: SystemInfo, trust_unknown: bool) -> None:
         self._read = recording.read
         self._systems = {each.system_id: "; ".join(mismatches(each, live)) for each in recording.systems}
+        self._pythons = {each.system_id: each.python_version for each in recording.systems}
+        self._live_python = live.python_version
         self._trusts_unknown = trust_unknown
         self._known_types = _registered_types()
         self._notes = _switched_off()
@@ -109,6 +140,15 @@ class _Check:
         if artifact.artifact_type not in self._known_types:
             return f"this torch does not know the artifact type `{artifact.artifact_type}`"
         return None
+
+    def our_refusal(self, artifact: Artifact) -> str | None:
+        """Say why a guarded code or a kernel may not be used here, or None."""
+        refusal = self._system_refusal(artifact.system_id)
+        if refusal or artifact.artifact_type != GUARDED_CODE:
+            return refusal
+        # What was inlined from the standard library is known by its release, and each patch is one.
+        then, now = self._pythons.get(artifact.system_id), self._live_python
+        return None if then == now else f"Python is {now}, the bundle was compiled by {then}"
 
     def _system_refusal(self, system_id: str) -> str | None:
         # An id without a row is as unknown as the id that says so.

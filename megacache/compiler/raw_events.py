@@ -68,6 +68,30 @@ class ArtifactRecorded(RawEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactServed(RawEvent):
+    """Something that a bundle held was proven right and used, without a lookup in a cache of torch's."""
+
+    artifact_type: str
+    cache_key: str
+    content_sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactMissed(RawEvent):
+    """A stored guarded code was asked for and not proven, with one sentence why."""
+
+    cache_key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GuardedCodeBypassed(RawEvent):
+    """A guarded code was made that no other process could be served, with one sentence why."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuardDropped(RawEvent):
     """Torch left a guard out."""
 

@@ -21,11 +21,14 @@ from typing import Any
 from megacache.compiler import codes, guard_tree, reasons
 from megacache.compiler.lowerings import DOCUMENT_OF_EVENT, Documents, Lowerings
 from megacache.compiler.raw_events import (
+    ArtifactMissed,
     ArtifactRecorded,
+    ArtifactServed,
     BytecodeMade,
     CompileEnded,
     CompileStarted,
     GuardDropped,
+    GuardedCodeBypassed,
     RawEvent,
     TraceEvent,
 )
@@ -35,6 +38,7 @@ from megacache.compiler.uses import Uses
 from megacache.errors import ArtifactNotFoundError
 from megacache.explain import UNKNOWN_SYSTEM_ID
 from megacache.model import (
+    GUARDED_CODE,
     Artifact,
     Code,
     Compile,
@@ -184,7 +188,7 @@ class Recorder:
             event.compile_id,
             lambda found: replace(
                 found,
-                status=event.status,
+                status="served" if found.status == "served" else event.status,
                 error_type=event.error_type,
                 error=event.error,
                 duration_us=event.at_us - found.started_us,
@@ -232,6 +236,14 @@ class Recorder:
         key = (event.artifact_type, event.cache_key)
         system_id = UNKNOWN_SYSTEM_ID if key in self._unproven else self.system.system_id
         self._uses.feed_record(event, self.session_id, self.run_id, system_id)
+
+    def _artifact_served(self, event: ArtifactServed) -> None:
+        self._uses.feed_served(event, self.session_id, self.run_id)
+        if event.artifact_type == GUARDED_CODE:
+            self._change(event.compile_id, lambda found: replace(found, status="served"))
+
+    def _not_served(self, event: ArtifactMissed | GuardedCodeBypassed) -> None:
+        self._uses.feed_refusal(event, self.session_id, self.run_id)
 
     # -- the structured trace ------------------------------------------------------------------------------------
 
@@ -366,6 +378,9 @@ _FOLDS: dict[type[RawEvent], Callable[[Recorder, Any], None]] = {
     BytecodeMade: Recorder._bytecode_made,
     GuardDropped: Recorder._guard_dropped,
     ArtifactRecorded: Recorder._artifact_recorded,
+    ArtifactServed: Recorder._artifact_served,
+    ArtifactMissed: Recorder._not_served,
+    GuardedCodeBypassed: Recorder._not_served,
     TraceEvent: Recorder._traced,
 }
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 from megacache.explain import Component, nearest, parse_components, sentence, shorten, stored_components
-from megacache.model import ArtifactUse, Verdict
+from megacache.model import GUARDED_CODE, ArtifactUse, Verdict
 from megacache.recording import Recording
 
 Key = tuple[str, str]
@@ -72,6 +72,8 @@ def _is_hit_of(verdict: Verdict, use: ArtifactUse) -> bool:
 
 
 def _rejection(use: ArtifactUse) -> str:
+    if use.artifact_type == GUARDED_CODE:
+        return use.reason or "it could not be proven"
     if use.detail == "guard_miss":
         what, said = "torch found the key, but its shape guards failed", use.reason
     elif use.state == "bypass":
@@ -92,7 +94,7 @@ def _missed(
     find = _Nearest(recording, read)
     for key, uses in by_key.items():
         misses = [use for use in uses if use.state == "miss"]
-        if not misses or key in loaded:
+        if not misses or key in loaded or key[0] == GUARDED_CODE:  # one that an earlier session loaded
             continue
         near, reason = (key[1], f"stored, but refused: {refused[key]}") if key in refused else find(key, misses[0])
         yield Verdict(

@@ -16,6 +16,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from megacache.compiler.content import Content, digest
 from megacache.model import SystemInfo
 
 if TYPE_CHECKING:
@@ -83,6 +84,38 @@ def live_config() -> dict[str, str]:
     }
 
 
+def config_digest() -> str:
+    """Return a digest of every option that changes code, those at their defaults too.
+
+    Torch reads some defaults from the environment, so they differ between processes.
+
+    Returns:
+        A digest, 32 hexadecimal digits.
+
+    Raises:
+        UnprovableError: When an option holds an object of the user's that does not tell what it is.
+    """
+    modules = [import_module(name) for name in CONFIG_MODULES.values()]
+    return _config_digest(tuple(module.get_hash() for module in modules))
+
+
+@cache
+def _config_digest(_hashes: tuple[bytes, ...]) -> str:
+    told = [
+        (room, option, _provable(value))
+        for room, module in sorted(CONFIG_MODULES.items())
+        for option, value in sorted(_counting_options(import_module(module), skips_defaults=False).items())
+    ]
+    return digest(tuple(told))
+
+
+def _provable(value: object) -> object:
+    if isinstance(value, _PLAIN_TYPES) or value is None:
+        return _config_text(value)
+    uuid = getattr(value, "uuid", None)  # a `CustomGraphPass` tells torch's own caches what it is
+    return repr(uuid()) if callable(uuid) else Content(is_deep=True).facts(value)
+
+
 def cpu_isa() -> str:
     """Return the vector ISA that inductor picks for CPU kernels, without building its probes.
 
@@ -101,8 +134,8 @@ def cpu_isa() -> str:
 
     is_probed = cpu_vec_isa.valid_vec_isa_list.cache_info().currsize > 0
     if is_probed or platform.machine() not in _X86 or sys.platform not in ("linux", "win32"):
-        return _isa_name(cpu_vec_isa.pick_vec_isa())
-    return _isa_name(_pick(_buildable_isas()))
+        return isa_name(cpu_vec_isa.pick_vec_isa())
+    return isa_name(pick_isa(_buildable_isas()))
 
 
 def compiler_version() -> str | None:
@@ -111,7 +144,8 @@ def compiler_version() -> str | None:
     return _first_line(compiler) if compiler else None
 
 
-def _pick(isas: list[VecISA]) -> VecISA:
+def pick_isa(isas: list[VecISA]) -> VecISA:
+    """Return the one of some ISAs that inductor would pick, by `ATEN_CPU_CAPABILITY` and `cpp.simdlen`."""
     from torch._inductor import config, cpu_vec_isa
 
     if not isas:
@@ -124,18 +158,26 @@ def _pick(isas: list[VecISA]) -> VecISA:
     return next(fitting, cpu_vec_isa.invalid_vec_isa)
 
 
-def _buildable_isas() -> list[VecISA]:
-    from torch._inductor import config, cpu_vec_isa
+def supported_isas() -> list[VecISA]:
+    """Return the ISAs that this x86 CPU has, the widest first; no compiler is asked."""
+    from torch._inductor import cpu_vec_isa
 
-    flags = cpu_vec_isa.x86_isa_checker()
-    supported = [isa for isa in cpu_vec_isa.supported_vec_isa_list if set(str(isa).split()) <= set(flags)]
+    flags = set(cpu_vec_isa.x86_isa_checker())
+    return [isa for isa in cpu_vec_isa.supported_vec_isa_list if set(str(isa).split()) <= flags]
+
+
+def _buildable_isas() -> list[VecISA]:
+    from torch._inductor import config
+
+    supported = supported_isas()
     if config.cpp.vec_isa_ok is not None:
         return supported if config.cpp.vec_isa_ok else []
     compiler = _compiler()
     return [isa for isa in supported if compiler is None or _accepts(compiler, isa.build_arch_flags())]
 
 
-def _isa_name(isa: VecISA) -> str:
+def isa_name(isa: VecISA) -> str:
+    """Return the name of an ISA as `cpu_isa` gives it."""
     import torch
     from torch._inductor import cpu_vec_isa
 
@@ -222,13 +264,18 @@ def _cpu_model() -> str | None:
 
 
 def _changed_options(module: Any) -> dict[str, Any]:
+    options = _counting_options(module, skips_defaults=True)
+    return {name: value for name, value in options.items() if value != module._config[name].default}
+
+
+def _counting_options(module: Any, *, skips_defaults: bool) -> dict[str, Any]:
+    """Return the options that torch does not leave out of its cache keys, or only since they do not pickle."""
     prefixes = tuple(getattr(module, "_cache_config_ignore_prefix", ()))
     ignored = {*getattr(module, "_save_config_ignore", ()), *module._compile_ignored_keys}
     return {
         name: value
-        for name, value in module._get_dict(skip_default=True).items()
-        if value != module._config[name].default
-        and (not isinstance(value, _PLAIN_TYPES) or not (name in ignored or name.startswith(prefixes)))
+        for name, value in module._get_dict(skip_default=skips_defaults).items()
+        if not isinstance(value, _PLAIN_TYPES) or not (name in ignored or name.startswith(prefixes))
     }
 
 

@@ -12,7 +12,8 @@ from __future__ import annotations
 import logging
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial, wraps
@@ -35,6 +36,19 @@ Result = TypeVar("Result")
 
 _SCOPE: ContextVar[Mapping[str, object]] = ContextVar("_SCOPE", default={})  # noqa: B039  (never written to)
 """The globals of the code that is being compiled."""
+
+MUTED: ContextVar[bool] = ContextVar("MUTED", default=False)
+"""Whether what torch traces in this context is none of the user's: we build guards to compare them."""
+
+
+@contextmanager
+def muted() -> Iterator[None]:
+    """Keep what torch traces meanwhile out of the recording."""
+    token = MUTED.set(True)
+    try:
+        yield
+    finally:
+        MUTED.reset(token)
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +245,8 @@ class Taps:
             return None
 
     def _on_trace(self, record: logging.LogRecord) -> None:
+        if MUTED.get():
+            return
         metadata: Mapping[str, Any] = getattr(record, "metadata", {})
         payload: str | None = getattr(record, "payload", None)
         self._send(

@@ -15,8 +15,14 @@ from dataclasses import replace
 from typing import Any
 
 from megacache.compiler.lowerings import Documents, Lowerings
-from megacache.compiler.raw_events import ArtifactRecorded, TraceEvent
-from megacache.model import Artifact, ArtifactUse
+from megacache.compiler.raw_events import (
+    ArtifactMissed,
+    ArtifactRecorded,
+    ArtifactServed,
+    GuardedCodeBypassed,
+    TraceEvent,
+)
+from megacache.model import GUARDED_CODE, Artifact, ArtifactUse
 
 _LOOKUP = re.compile(r"^(?P<cache>aotautograd|fx_graph)_cache_(?P<state>hit|miss|bypass)$")
 _ARTIFACT_TYPE = {"aotautograd": "aot_autograd", "fx_graph": "inductor"}
@@ -89,6 +95,26 @@ class Uses:
             session_id, run_id, event.compile_id, event.artifact_type, event.cache_key, event.at_us, sha256
         )
         self._put(replace(use, content_sha256=sha256))
+
+    def feed_served(self, event: ArtifactServed, session_id: str, run_id: str) -> None:
+        """Take one artifact that was used without a lookup of torch's: that is a hit."""
+        use = self._use_of(
+            session_id,
+            run_id,
+            event.compile_id,
+            event.artifact_type,
+            event.cache_key,
+            event.at_us,
+            event.content_sha256,
+        )
+        self._put(replace(use, content_sha256=event.content_sha256, state="hit"))
+
+    def feed_refusal(self, event: ArtifactMissed | GuardedCodeBypassed, session_id: str, run_id: str) -> None:
+        """Take one guarded code that was not served, or not kept."""
+        key = event.cache_key if isinstance(event, ArtifactMissed) else None
+        use = self._use_of(session_id, run_id, event.compile_id, GUARDED_CODE, key, event.at_us)
+        state = "bypass" if key is None else "miss"
+        self._put(replace(use, state=state, reason=event.reason))
 
     def rows(self, session_ids: Collection[str]) -> tuple[list[Artifact], list[ArtifactUse]]:
         """Return the artifacts that some sessions used, and the uses."""

@@ -3,13 +3,15 @@
 Layer: explain. May import errors, model and recording. Needs no torch and no pandas.
 
 `components` reads what torch hashed into a key, `differences` compares two such lists, `sentences` puts differences
-into words, `systems` says what makes an artifact of one machine wrong on another, `recordings` compares recordings.
+into words, `systems` says what makes an artifact of one machine wrong on another, `proofs` how live guards differ from
+the stored ones, `recordings` compares recordings.
 """
 
 from __future__ import annotations
 
 from megacache.explain.components import Component, group_of, parse_components
 from megacache.explain.differences import Difference, differences, nearest
+from megacache.explain.proofs import sentence_of_change
 from megacache.explain.recordings import Diff, KeyDifference, diff, stored_components
 from megacache.explain.sentences import sentence, shorten
 from megacache.explain.systems import UNKNOWN_SYSTEM_ID, config_differences, mismatches, system_differences
@@ -28,6 +30,7 @@ __all__ = [
     "nearest",
     "parse_components",
     "sentence",
+    "sentence_of_change",
     "shorten",
     "stored_components",
     "system_differences",

@@ -155,7 +155,7 @@ def _compile(index: Index, session_id: str, compile_key: CompileKey, parent_key:
     branches = [_backend(index, entry, row, key) for entry in entries]
     branches += artifact_leaves(index, index.compile_uses.get((session_id, run_id, compile_id), ()), key)
     is_own = row is not None and row.session_id == session_id
-    state = row.status if row and is_own and row.status != "ok" else None
+    state = row.status if row and is_own and not row.is_ok else None
     kind = "compile" if state else "recompile" if not compile_id.endswith("/0") else "guarded_code"
     return join(
         kind,
@@ -183,14 +183,16 @@ def _compile_duration(row: Compile, entries: list[BackendEntry]) -> int | None:
 def _compile_detail(index: Index, row: Compile, *, is_own: bool) -> str:
     key = (row.run_id, row.compile_id)
     parts = [] if is_own else ["compiled in an earlier session"]
-    if row.status != "ok":
+    if row.status == "served":
+        parts.append("served, nothing traced")
+    if not row.is_ok:
         error = without_home(first_line(row.error))
         parts.append(": ".join(filter(None, (row.error_type, error))) or row.status)
     elif reasons := index.recompile_reasons.get(key):
         parts.append(failed_guard(reasons[0].guard))
     elif row.is_recompile:
         parts.append("reason not recorded")
-    if row.status == "ok":
+    if row.is_ok:
         parts.append(count(index.graph_counts.get(key, 0), "graph"))
         parts.append(guard_text(index, key))
     parts += [dimension_text(each) for each in index.dimensions.get(key, ())]

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from megacache.errors import ArtifactNotFoundError
 from megacache.model import (
+    GUARDED_CODE,
+    KERNEL,
+    OUR_TYPES,
     Artifact,
     ArtifactUse,
     BackendEntry,
@@ -127,11 +130,26 @@ class Tables:
 
     @cached_property
     def artifacts(self) -> DataFrame:
-        """One row per artifact: the fields of `Artifact`, then what became of it.
+        """One row per artifact of torch's: the fields of `Artifact`, then what became of it.
+
+        These are as many as torch's own `CacheInfo` counts; ours are in `guarded_codes` and `kernels`.
 
         Columns after those of `Artifact`: state (of its last use with a lookup; missing where there was none) and
         compile_ids (those that touched it, joined by commas in order; empty where none did).
         """
+        return self._artifacts(lambda row: row.artifact_type not in OUR_TYPES)
+
+    @cached_property
+    def guarded_codes(self) -> DataFrame:
+        """One row per guarded code that may be served again: the columns of `artifacts`."""
+        return self._artifacts(lambda row: row.artifact_type == GUARDED_CODE)
+
+    @cached_property
+    def kernels(self) -> DataFrame:
+        """One row per compiled CPU library: the columns of `artifacts`."""
+        return self._artifacts(lambda row: row.artifact_type == KERNEL)
+
+    def _artifacts(self, is_wanted: Callable[[Artifact], bool]) -> DataFrame:
         states: dict[tuple[str, str | None], str] = {}
         touched: dict[tuple[str, str | None], dict[str, None]] = {}
         for use in self.recording.artifact_uses:
@@ -142,7 +160,7 @@ class Tables:
                 touched.setdefault(key, {})[use.compile_id] = None
         names = _columns(Artifact)
         records = []
-        for row in self.recording.artifacts:
+        for row in filter(is_wanted, self.recording.artifacts):
             key = (row.artifact_type, row.cache_key)
             records.append((*_values(row, names), states.get(key), ",".join(touched.get(key, ()))))
         return _frame(records, names | {"state": "string", "compile_ids": "string"})

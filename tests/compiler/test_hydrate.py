@@ -114,7 +114,7 @@ def test_of_pgo_and_autotune_only_the_newest_is_loaded(run):
 
 def test_what_is_not_proven_is_refused_with_its_reason(run):
     assert "not check its own precompile entry against the live code" in reason_of(run, "precompile", "ab12")
-    assert reason_of(run, "kernel", "k1") == "this torch does not know the artifact type `kernel`"
+    assert reason_of(run, "kernel", "k1") == "nobody asked to be served guarded codes"
     assert reason_of(run, "inductor", "fgone").startswith("its content is missing: no content 00000000")
 
 

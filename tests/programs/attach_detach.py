@@ -47,7 +47,8 @@ def main():
     torch.compile(lambda x: x - 1, backend="eager")(torch.ones(3))  # torch imports and registers lazily
     before = state_of_torch()
     megacache.enable()
-    changed = sum(not is_same(value, state_of_torch().get(key)) for key, value in before.items())
+    during = state_of_torch()
+    changed = sum(not is_same(value, during.get(key)) for key, value in before.items())
     torch.compile(lambda x: x + 1, backend="eager")(torch.ones(3))
     megacache.enable()
     megacache.disable()

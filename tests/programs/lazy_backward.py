@@ -27,6 +27,7 @@ def main(bundle):
         "kinds": [entry.kind for entry in recording.backend_entries],
         "compile_ids": [compiled.compile_id for compiled in recording.compiles],
         "artifact_types": sorted(artifact.artifact_type for artifact in recording.artifacts),
+        "rows": len(later.tables.artifacts),
     }
     print(json.dumps(facts))
 

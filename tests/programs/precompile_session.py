@@ -19,7 +19,7 @@ def main(bundle):
             torch.compile(f)(torch.ones(4))
         _, info = torch.compiler.save_cache_artifacts()
     with megacache.Bundle.open(bundle) as opened:
-        counts = collections.Counter(each.artifact_type for each in opened.recording().artifacts)
+        counts = collections.Counter(opened.tables.artifacts["artifact_type"])
     print(json.dumps({"torch": {name: len(keys) for name, keys in info.artifacts.items()}, "session": counts}))
 
 
