@@ -36,7 +36,7 @@ def state_of_torch():
 
 def is_same(before, after):
     if isinstance(before, (str, int, float, tuple)):
-        return before == after
+        return before is after or before == after
     return before is after
 
 
@@ -54,7 +54,15 @@ def main():
     megacache.disable()
     after = state_of_torch()
     # What torch itself counts up with each compile and each hook.
-    volatile = ("FRAME_COUNTER", "FRAME_COMPILE_COUNTER", "INTERN_TABLE", "CleanupManager.count", ".next_id")
+    volatile = (
+        "FRAME_COUNTER",
+        "FRAME_COMPILE_COUNTER",
+        "INTERN_TABLE",
+        "CleanupManager.count",
+        ".next_id",
+        ".curr_frame",
+        ".op_count",
+    )
     differences = sorted(
         key for key, value in before.items() if not is_same(value, after.get(key)) and not key.endswith(volatile)
     )
