@@ -13,7 +13,7 @@ PINS := constraints/torch-$(PINNED_TORCH).txt
 STAMP := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test lint types test-torch benchmark clean
+.PHONY: help environment demo test lint types matrix test-torch benchmark clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,12 +46,16 @@ lint: environment ## ruff: rules and format
 types: environment ## mypy, strict
 	$(BIN)/mypy
 
+matrix: environment ## every warm-start case, cold and warm, for one torch release: make matrix TORCH=2.15.0
+	$(BIN)/python tests/warm_start/run.py
+
 test-torch: environment ## only the tests that compile, for one torch release: make test-torch TORCH=2.15.0
 	$(BIN)/python -m pytest -m torch
 
 benchmark: environment ## measure what the project promises
 	$(BIN)/python benchmarks/listing.py
 	$(BIN)/python benchmarks/capture.py
+	$(BIN)/python benchmarks/warm_start.py
 
 clean: ## remove the environments and everything that was built
 	rm -rf .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist demo.megacache demo.html

@@ -204,8 +204,7 @@ def session(
         name: For people; two sessions may share one.
         bundle: A file to load from, if it is there, and to save to at the end. Without one nothing is loaded or saved.
         fresh: Give torch an empty cache directory for this session, so that only the bundle can serve.
-        precompile: Whether precompile entries may be served. In this release none is, whatever is said here: torch's
-            own are not checked against the live code.
+        precompile: Whether guarded codes may be served, so that Dynamo need not trace what is proven to be the same.
         cell: The text of the notebook cell that the session captures.
         notebook: Where the notebook is, if that can be known.
     """

@@ -13,6 +13,7 @@ from megacache.errors import UsageError
 from megacache.explain import Component, parse_components
 from megacache.model import Artifact, ArtifactUse, Code, Compile
 from megacache.recording import Recording
+from megacache.views.names import telling_part
 
 COMPILE_ID = re.compile(r"(!\d+/)?\d+/\d+")
 
@@ -85,7 +86,7 @@ def artifacts_beginning(recording: Recording, prefix: str) -> list[Artifact]:
     found = [
         each
         for each in recording.artifacts
-        if each.cache_key.startswith(prefix) or each.content_sha256.startswith(prefix)
+        if any(name.startswith(prefix) for name in (each.cache_key, telling_part(each.cache_key), each.content_sha256))
     ]
     keys = sorted({each.cache_key for each in found})
     if len(keys) > 1 and prefix not in keys:

@@ -181,9 +181,15 @@ class Content:
             return (type(member).__name__, self._read_later(member.__func__))
         if isinstance(member, property):
             return ("property", *(self._read_later(each) for each in (member.fget, member.fset, member.fdel)))
-        if isinstance(member, functools.cached_property):
-            return ("cached_property", self._read_later(member.func))
-        return self.facts(member) if isinstance(member, types.FunctionType) else None
+        if isinstance(member, (types.FunctionType, functools._lru_cache_wrapper)):
+            return self.facts(member)
+        return self._descriptor(member) if hasattr(type(member), "__get__") else None
+
+    def _descriptor(self, member: object) -> Facts:
+        """Tell what decides on an attribute when it is read: its class, and the functions that it holds."""
+        held = sorted(vars(member).items()) if hasattr(member, "__dict__") else []
+        functions = ((name, self.facts(each)) for name, each in held if isinstance(each, types.FunctionType))
+        return ("descriptor", self.facts(type(member)), *functions)
 
     # -- values ------------------------------------------------------------------------------------------------------
 

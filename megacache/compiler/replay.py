@@ -261,11 +261,12 @@ class Replay(CheckFunctionManager):
         return bool(self.guard_manager.check(local_scope))
 
     def _tell(self, builder: Any, content: Content) -> Iterator[str]:
-        """Yield one line per check, then one per value whose text says too little."""
+        """Yield one line per check, then one per value whose text says too little, then what tensors dispatch by."""
         for line in str(self.guard_manager).splitlines():
             yield self._told(line.rstrip(), content)
         for source, create in self._state.guards:
             yield from _values_told(_check_name(create), create, source, builder, content)
+        yield f"dispatch by +{torch._C._dispatch_tls_local_include_set()} -{torch._C._dispatch_tls_local_exclude_set()}"
 
     def _told(self, line: str, content: Content) -> str:
         identity = _IDENTITY.match(line)

@@ -190,7 +190,7 @@ def _compile_detail(index: Index, row: Compile, *, is_own: bool) -> str:
         parts.append(": ".join(filter(None, (row.error_type, error))) or row.status)
     elif reasons := index.recompile_reasons.get(key):
         parts.append(failed_guard(reasons[0].guard))
-    elif row.is_recompile:
+    elif row.is_recompile and row.status != "served":
         parts.append("reason not recorded")
     if row.is_ok:
         parts.append(count(index.graph_counts.get(key, 0), "graph"))

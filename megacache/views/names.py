@@ -60,8 +60,13 @@ def place(filename: str | None, line: int | None) -> str:
 
 
 def short_key(cache_key: str | None) -> str:
-    """Return the start of a cache key, or say that torch made none."""
-    return "no key" if cache_key is None else cache_key[:KEY_LENGTH]
+    """Return the start of what tells a cache key from others, or say that torch made none."""
+    return "no key" if cache_key is None else telling_part(cache_key)[:KEY_LENGTH]
+
+
+def telling_part(cache_key: str) -> str:
+    """Return a cache key; of a guarded code's the variant: `1e149f1f` of `__main__:f@4cc6-1e149f1f`."""
+    return cache_key.rpartition("-")[2] if "@" in cache_key else cache_key
 
 
 def short_backend(backend_id: str) -> str:

@@ -69,7 +69,7 @@ class Panels:
             f'<div class="callout problem"><b>{safe(row.status.capitalize())}</b> compile {code_html(row.compile_id)} '
             f"{safe(row.error_type or '')}<pre>{safe(row.error or 'torch gave no error text')}</pre></div>"
             for row in compiles
-            if row.status != "ok"
+            if not row.is_ok
         )
 
     def _graph_breaks(self, keys: list[CompileKey]) -> str:
@@ -80,7 +80,7 @@ class Panels:
         return "".join(_break_html(rows) for rows in found.values())
 
     def _recompiles(self, compiles: Iterable[Compile]) -> str:
-        return "".join(self._recompile(row) for row in compiles if row.is_recompile)
+        return "".join(self._recompile(row) for row in compiles if row.is_recompile and row.status != "served")
 
     def _recompile(self, row: Compile) -> str:
         key = (row.run_id, row.compile_id)
@@ -119,7 +119,7 @@ class Panels:
         )
         return (
             code_html(row.compile_id) + where,
-            "ok" if row.status == "ok" else state_html(row.status),
+            row.status if row.is_ok else state_html(row.status),
             *(format_duration(each) for each in phases),
             f"{self.index.graph_counts.get(key, 0):,}",
             "" if row.graph_op_count is None else f"{row.graph_op_count:,}",
