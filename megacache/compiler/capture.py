@@ -33,6 +33,7 @@ class Capture:
 
     def __init__(self) -> None:
         versions.check()
+        from megacache.compiler.cache_keys import CacheKeys
         from megacache.compiler.kernels import Kernels
         from megacache.compiler.precompile import Precompile
 
@@ -41,6 +42,7 @@ class Capture:
         self.shelf = Shelf()
         self.precompile = Precompile(self.recorder.take, self.shelf)
         self.kernels = Kernels(self.recorder.take)
+        self._cache_keys = CacheKeys()
         self._taps = Taps(self._hear)
 
     @property
@@ -61,11 +63,13 @@ class Capture:
         if not self.is_on:
             self.precompile.attach()  # first, so that the taps see also the compiles that it serves
             self.kernels.attach()
+            self._cache_keys.attach()
             self._taps.attach()
 
     def stop(self) -> None:
         """Stop listening and leave torch exactly as it was; what was heard stays."""
         self._taps.detach()
+        self._cache_keys.detach()
         self.kernels.detach()
         self.precompile.detach()
 

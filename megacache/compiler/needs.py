@@ -9,6 +9,7 @@ does not look into, and the Python parts of operators. Each becomes a need: (kin
 
 from __future__ import annotations
 
+import functools
 import sys
 import types
 from collections.abc import Iterable, Iterator
@@ -16,6 +17,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import library
+from torch._library import simple_registry
+from torch._library.custom_ops import OPDEFS
 
 from megacache.compiler.content import Content, UnprovableError, code_digest, digest
 
@@ -63,14 +67,49 @@ def needs_of(output_graph: Any, scope: dict[str, Any], guarded: Iterable[str]) -
     for code in output_graph.tracing_context.traced_code:
         if code_digest(code) not in known and not _is_known_by_release(code):
             found["inlined", _name_of(code, scope), code_digest(code)] = None
-    for target in _targets(output_graph.graph):
-        need = _need_of_target(target)
-        if need is not None:
-            found[need] = None
+    found |= dict.fromkeys(_graph_needs(output_graph.graph, is_whole=True))
     unmet = first_unmet(found)
     if unmet is not None:
         raise UnprovableError(f"it {unmet[0]} {unmet[1].partition(':')[2]}, which cannot be found by that name")
     return tuple(found)
+
+
+def needs_of_graph(module: Any) -> tuple[Need, ...]:
+    """Return what a graph calls that is not torch's.
+
+    Args:
+        module: A `GraphModule` as Dynamo makes it.
+
+    Raises:
+        UnprovableError: When something has no content to be told by.
+    """
+    return tuple(dict.fromkeys(_graph_needs(module.graph, is_whole=False)))
+
+
+def needs_of_aten_graph(module: Any) -> tuple[Need, ...]:
+    """Return the fakes of the operators that a graph calls and that are not torch's: all else of them runs live.
+
+    Args:
+        module: A `GraphModule` as AOTAutograd makes it.
+
+    Raises:
+        UnprovableError: When a fake has no content to be told by.
+    """
+    foreign = filter(_is_foreign_op, _targets(module.graph, is_whole=False))
+    names = [name for name in dict.fromkeys(map(_op_name, foreign)) if _fake_of(name) is not None]
+    return tuple(("fake", name, _fake_digest(name)) for name in names)
+
+
+def foreign_decompositions() -> tuple[Need, ...]:
+    """Return the decompositions of inductor's that are not torch's own.
+
+    Raises:
+        UnprovableError: When one has no content to be told by.
+    """
+    room = sys.modules.get("torch._inductor.decomposition")
+    table = room.decompositions if room is not None else {}
+    foreign = ((str(op), each) for op, each in table.items() if not _package_of(each).startswith("torch"))
+    return tuple(("decomposition", op, digest(Content(is_deep=True).facts(each))) for op, each in foreign)
 
 
 def first_unmet(needs: Iterable[Need]) -> Need | None:
@@ -137,23 +176,36 @@ def _modules_of_file(filename: str) -> Iterator[str]:
     return (name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) == filename)
 
 
-def _targets(graph: Any) -> Iterator[Any]:
-    """Yield what a graph calls, and what the graphs inside it call.
+def _graph_needs(graph: Any, *, is_whole: bool) -> Iterator[Need]:
+    for target in _targets(graph, is_whole=is_whole):
+        need = _need_of_target(target)
+        if need is not None:
+            yield need
+
+
+def _targets(graph: Any, *, is_whole: bool) -> Iterator[Any]:
+    """Yield what a graph calls, what the graphs inside it call, and the operators that are handed to others.
+
+    Args:
+        graph: An FX graph.
+        is_whole: Refuse a graph that holds more than calls.
 
     Raises:
         UnprovableError: When the graph holds a module or a tensor, which no guard tells.
     """
     owner = graph.owning_module
     for node in graph.nodes:
-        if node.op == "call_module":
+        if node.op == "call_module" and is_whole:
             raise UnprovableError("its graph holds a module")
         if node.op == "get_attr":
             inner = _attribute(owner, node.target)
-            if not isinstance(inner, torch.fx.GraphModule):
+            if isinstance(inner, torch.fx.GraphModule):
+                yield from _targets(inner.graph, is_whole=is_whole)
+            elif is_whole:
                 raise UnprovableError("its graph holds a tensor")
-            yield from _targets(inner.graph)
         elif node.op == "call_function":
             yield node.target
+            yield from (each for each in node.args if isinstance(each, torch._ops.OpOverload))
 
 
 def _attribute(owner: Any, target: str) -> Any:
@@ -164,9 +216,8 @@ def _attribute(owner: Any, target: str) -> Any:
 
 def _need_of_target(target: Any) -> Need | None:
     if isinstance(target, (torch._ops.OpOverload, torch._ops.OpOverloadPacket)):
-        packet = target.overloadpacket if isinstance(target, torch._ops.OpOverload) else target
-        qualname = str(packet._qualified_op_name)
-        return None if qualname.partition("::")[0] in _TORCHS_NAMESPACES else ("op", qualname, _op_digest(qualname))
+        name = _op_name(target)
+        return ("op", name, _op_digest(name)) if _is_foreign_op(target) and _has_python_parts(name) else None
     if isinstance(target, torch._ops.HigherOrderOperator) or not isinstance(target, types.FunctionType):
         return _need_of_object(target)
     if _is_known_by_release(target.__code__):
@@ -184,10 +235,44 @@ def _need_of_object(target: Any) -> Need | None:
     raise UnprovableError(f"its graph calls a {type(target).__name__} of {module}")
 
 
-def _op_digest(qualname: str) -> str:
-    from torch._library.custom_ops import OPDEFS
+def _op_name(target: Any) -> str:
+    packet = target.overloadpacket if isinstance(target, torch._ops.OpOverload) else target
+    return str(packet._qualified_op_name)
 
-    definition = OPDEFS.get(qualname)
+
+def _is_foreign_op(target: Any) -> bool:
+    if not isinstance(target, (torch._ops.OpOverload, torch._ops.OpOverloadPacket)):
+        return False
+    return _op_name(target).partition("::")[0] not in _TORCHS_NAMESPACES
+
+
+def _has_python_parts(name: str) -> bool:
+    """Say whether any part of an operator is Python; those of a library in C++ are what its release is."""
+    if name in OPDEFS or _fake_of(name) is not None:
+        return True
+    beginning = name.replace("::", "/")
+    return any(each.startswith((f"{beginning}/", f"{beginning}.")) for each in library._impls)
+
+
+def _op_digest(name: str) -> str:
+    definition = OPDEFS.get(name)
     if definition is None:
-        raise UnprovableError(f"operator {qualname} was not made by torch.library.custom_op")
+        raise UnprovableError(f"operator {name} was not made by torch.library.custom_op")
     return digest(Content(is_deep=True).facts(definition))
+
+
+def _fake_of(name: str) -> Any:
+    kernel = simple_registry.singleton.find(name).fake_impl.kernel
+    return None if kernel is None else kernel.func
+
+
+def _fake_digest(name: str) -> str:
+    definition = OPDEFS.get(name)
+    fake = definition._abstract_fn if definition is not None else _fake_of(name)
+    return digest(Content(is_deep=True).facts(fake))
+
+
+def _package_of(value: Any) -> str:
+    if isinstance(value, functools.partial):
+        return _package_of(value.func)
+    return str(getattr(value, "__module__", None) or type(value).__module__)

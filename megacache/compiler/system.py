@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from megacache.compiler.content import Content, digest
+from megacache.compiler.needs import foreign_decompositions
 from megacache.model import SystemInfo
 
 if TYPE_CHECKING:
@@ -96,7 +97,9 @@ def config_digest() -> str:
         UnprovableError: When an option holds an object of the user's that does not tell what it is.
     """
     modules = [import_module(name) for name in CONFIG_MODULES.values()]
-    return _config_digest(tuple(module.get_hash() for module in modules))
+    told = _config_digest(tuple(module.get_hash() for module in modules))
+    foreign = foreign_decompositions()
+    return digest((told, *foreign)) if foreign else told
 
 
 @cache

@@ -68,6 +68,13 @@ PRIVATE_NAMES = (
         "torch._functorch._aot_autograd.autograd_cache", "AOTAutogradCache.make_entry", "a forward without its backward"
     ),
     TorchName("torch._functorch._aot_autograd.graph_compile", "_cache_autograd_info", "a forward without its backward"),
+    TorchName("torch._functorch._aot_autograd.autograd_cache", "autograd_cache_key", "AOT keys that know Python parts"),
+    TorchName("torch._functorch._aot_autograd.autograd_cache", "BypassAOTAutogradCache", "graphs that have no key"),
+    TorchName("torch._inductor.codecache", "compiled_fx_graph_hash", "FX keys that know Python parts"),
+    TorchName("torch._inductor.codecache", "BypassFxGraphCache", "graphs that have no key"),
+    TorchName("torch._inductor.decomposition", "decompositions", "decompositions that are not torch's own"),
+    TorchName("torch._library.simple_registry", "singleton", "the fake of an operator"),
+    TorchName("torch.library", "_impls", "whether an operator has parts in Python"),
     TorchName("torch._inductor.compile_fx", "compile_fx_inner", "a backward that is lowered when it first runs"),
     TorchName("torch._inductor.codecache", "CppCodeCache._load_library", "a kernel's library out of a bundle"),
     TorchName("torch._inductor.codecache", "CppCodeCache.cache", "kernels that are loaded already"),
