@@ -50,7 +50,7 @@ matrix: environment ## every warm-start case, cold and warm, for one torch relea
 	$(BIN)/python tests/warm_start/run.py
 
 test-torch: environment ## only the tests that compile, for one torch release: make test-torch TORCH=2.15.0
-	$(BIN)/python -m pytest -m torch
+	$(BIN)/python -m pytest -m "torch and not matrix"
 
 benchmark: environment ## measure what the project promises
 	$(BIN)/python benchmarks/listing.py

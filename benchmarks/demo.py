@@ -1,7 +1,8 @@
 """The demo: compile a real sentence encoder, keep it in a bundle, and start it again in a fresh process.
 
 Run it with `make demo`. Three processes of their own (eager, cold, warm) run the same sentences, each with an empty
-torch cache directory; this one compares their outputs and shows what the bundle holds.
+torch cache directory and its compilers counted; this one compares their outputs and shows what the bundle holds. It
+fails when an output is wrong, and when the warm process traced anything or started a compiler.
 """
 
 from __future__ import annotations
@@ -13,9 +14,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from compilers import CompilerLog
 from rich.console import Console
 from rich.table import Table
 
@@ -56,8 +60,19 @@ def run_demo() -> None:
         differences = {step: largest_difference(directory, step) for step in ("cold", "warm")}
     write_report()
     show(cold, warm, differences)
+    sys.exit("\n".join(failures(warm, differences)) or None)
+
+
+def failures(warm: dict[str, Any], differences: dict[str, float]) -> list[str]:
+    """Return what must not have happened and did."""
+    found = []
     if max(differences.values()) > TOLERANCE:
-        sys.exit(f"the compiled outputs differ from eager by more than {TOLERANCE}: {differences}")
+        found.append(f"the compiled outputs differ from eager by more than {TOLERANCE}: {differences}")
+    if warm["traced"]:
+        found.append(f"the warm process traced {warm['traced']} times")
+    if warm["compiled"]:
+        found.append(f"the warm process compiled or linked with {warm['compiled']} compiler processes")
+    return found
 
 
 def run_step(step: str, directory: Path) -> dict[str, Any]:
@@ -70,12 +85,14 @@ def run_step(step: str, directory: Path) -> dict[str, Any]:
     Returns:
         The numbers that the step measured.
     """
+    log = CompilerLog(directory / f"compilers-{step}")
     environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(directory / f"torch-cache-{step}")}
     command = [sys.executable, __file__, "--step", step, "--directory", str(directory)]
     started = time.perf_counter()
-    subprocess.run(command, env=environment, check=True)
+    subprocess.run(command, env=log.watched(environment), check=True)
+    process_s = time.perf_counter() - started
     numbers: dict[str, Any] = json.loads((directory / f"{step}.json").read_text())
-    return {**numbers, "process_s": time.perf_counter() - started}
+    return {**numbers, **asdict(log.started()), "process_s": process_s}
 
 
 def run_eager(directory: Path) -> None:
@@ -92,12 +109,17 @@ def run_compiled(step: str, directory: Path) -> None:
     import megacache
 
     model, batches = load()
+    started = time.perf_counter()
     with megacache.session(f"encoder, {step}", bundle=BUNDLE) as session:
+        opened_s = time.perf_counter() - started
         outputs, seconds = run_batches(torch.compile(model), batches)
     saved = torch.compiler.save_cache_artifacts()
+    statuses = Counter(session.tables.compiles["status"])
     numbers = {
-        "seconds": seconds,
-        "verdicts": dict(session.load_report.counts) if session.load_report else {},
+        "seconds": [opened_s, *seconds],
+        "served": statuses["served"],
+        "traced": statuses.total() - statuses["served"],
+        "verdicts": [(kind, verdict, count) for verdict, count, _, kind, _ in session.load_report.summary],
         "torch_bytes": len(saved[0]) if saved else 0,
     }
     leave(directory, step, outputs, numbers)
@@ -174,21 +196,25 @@ def show(cold: dict[str, Any], warm: dict[str, Any], differences: dict[str, floa
 
 
 def times_table(cold: dict[str, Any], warm: dict[str, Any], differences: dict[str, float]) -> Table:
-    """Lay out the seconds of each call, cold and warm."""
+    """Lay out the seconds of each call and what was traced and compiled, cold and warm."""
     from encoder import BATCHES
 
     table = Table(title="all-MiniLM-L6-v2, torch.compile, fresh processes", title_justify="left")
-    table.add_column("call")
+    table.add_column("step")
     for heading in ("cold", "warm", "cold / warm"):
         table.add_column(heading, justify="right")
-    titles = [title for title, _ in BATCHES]
+    titles = ["opening the session", *(title for title, _ in BATCHES)]
     for title, cold_s, warm_s in zip(titles, cold["seconds"], warm["seconds"], strict=True):
         table.add_row(title, f"{cold_s:.2f} s", f"{warm_s:.2f} s", f"{cold_s / warm_s:.1f}x")
     cold_s, warm_s = sum(cold["seconds"]), sum(warm["seconds"])
     table.add_section()
-    table.add_row("all calls", f"{cold_s:.2f} s", f"{warm_s:.2f} s", f"{cold_s / warm_s:.1f}x")
+    table.add_row("all of these", f"{cold_s:.2f} s", f"{warm_s:.2f} s", f"{cold_s / warm_s:.1f}x")
     cold_s, warm_s = cold["process_s"], warm["process_s"]
     table.add_row("whole process", f"{cold_s:.1f} s", f"{warm_s:.1f} s", f"{cold_s / warm_s:.1f}x")
+    table.add_section()
+    counted = {"traced": "guarded codes, traced", "served": "guarded codes, served", "compiled": "compiler processes"}
+    for name, title in counted.items():
+        table.add_row(title, f"{cold[name]}", f"{warm[name]}", "")
     table.add_row("largest difference from eager", f"{differences['cold']:.1e}", f"{differences['warm']:.1e}", "")
     return table
 
@@ -198,8 +224,9 @@ def sizes_table(bundle_bytes: int, cold: dict[str, Any], warm: dict[str, Any]) -
     from megacache.views.units import format_bytes
 
     table = Table(show_header=False)
-    counts = ", ".join(f"{count} {verdict}" for verdict, count in warm["verdicts"].items() if count)
-    table.add_row("verdicts of the warm start", counts or "nothing was loaded")
+    for artifact_type, verdict, count in sorted(warm["verdicts"]):
+        table.add_row(f"warm start, {artifact_type}", f"{count} {verdict}")
+    table.add_section()
     table.add_row("bundle: two sessions, artifacts and every document", format_bytes(bundle_bytes))
     table.add_row("torch's own save_cache_artifacts(): artifacts alone", format_bytes(cold["torch_bytes"]))
     return table

@@ -15,8 +15,7 @@ from pathlib import Path
 
 import torch
 from torch._dynamo.utils import counters
-
-from ways import keeping
+from ways import WAYS, keeping
 
 KEPT = ("precompile", "ours")
 SOURCE = Path(__file__).with_name("small.py")
@@ -38,9 +37,10 @@ def measure(folder: Path, rounds: int = 31, calls: int = 3000) -> dict[str, floa
     """
     compiled = {"plain": started("plain", folder)}
     traced = counters["stats"]["unique_graphs"]
-    compiled |= {way: started(way, folder) for way in KEPT}
-    if counters["stats"]["unique_graphs"] != traced:
-        sys.exit("a function that was kept was traced again: there is nothing to compare")
+    for way in KEPT:
+        compiled[way] = started(way, folder)
+        if counters["stats"]["unique_graphs"] != traced:
+            sys.exit(f"{WAYS[way]} traced what it had kept: there is nothing to compare")
     ratios = {way: [] for way in compiled}
     for at in range(rounds):
         order = list(compiled) if at % 2 else list(reversed(compiled))

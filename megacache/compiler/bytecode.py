@@ -12,12 +12,12 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping
-from importlib import import_module
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import torch._dynamo
 from torch._dynamo.bytecode_transformation import unique_id
+from torch._dynamo.symbolic_convert import _import_module
 from torch._dynamo.utils import CleanupHook, CleanupManager
 
 from megacache.compiler import replay
@@ -108,7 +108,7 @@ def _installed(name: Name, scope: Scope, backend: Callable[..., Any] | None) -> 
     if name.kind == "builtins":
         return replay.BUILTINS_ALIAS, None
     if name.kind == "module":
-        scope.setdefault(name.placeholder, import_module(name.value))
+        scope.setdefault(name.placeholder, _import_module(name.value))
         return name.placeholder, None
     value: Any
     if name.kind == "backend":

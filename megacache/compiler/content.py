@@ -121,7 +121,7 @@ class Content:
 
     def _read_later(self, value: object) -> Facts:
         """Tell what a function holds: functions and classes always, other values only where nobody guards them."""
-        if self._is_deep or isinstance(value, (types.FunctionType, types.MethodType, type)):
+        if self._is_deep or isinstance(value, (types.FunctionType, types.MethodType, type, *_PLAIN)):
             return self.facts(value)
         return ("value", _name_of(type(value)))
 
@@ -167,7 +167,12 @@ class Content:
             return name
         if issubclass(value, tuple) and hasattr(value, "_fields"):
             name = (*name, *value._fields)
-        return (*name, tuple(self.facts(base) for base in value.__bases__), *self._members(value))
+        return (*name, tuple(self.facts(base) for base in value.__bases__), *self._members(value), *self._fields(value))
+
+    def _fields(self, value: type) -> Iterator[Facts]:
+        """Tell the defaults of a dataclass: the `__init__` that Python makes of them has no source to be guarded by."""
+        for name, field in sorted(getattr(value, "__dataclass_fields__", {}).items()):
+            yield ("field", name, self._read_later(field.default), self._read_later(field.default_factory))
 
     def _members(self, value: type) -> Iterator[Facts]:
         for name, member in sorted(vars(value).items()):

@@ -56,8 +56,9 @@ class Making:
             state = replay.GuardState.of(output_graph, shape_parts)
             self.imports, self.guards = state.imports, state.dump(output_graph)
             tried = _replayed(self.frame, self.guards, output_graph)
-            told = {code_digest(self.frame.code), *tried.told_codes}
-            self.proofs, self.needs = tried.proofs, needs_of(output_graph, self.frame.global_scope, told)
+            code, scope = self.frame.code, self.frame.global_scope
+            self.needs = needs_of(output_graph, code, scope, {code_digest(code), *tried.told_codes})
+            self.proofs = tried.proofs
             self.refusal = None
         except UnprovableError as error:
             self.refusal = str(error)

@@ -3,12 +3,14 @@
 Layer: compiler. Dynamo guards what it reads, and takes for granted what it inlines through a class, what it calls and
 does not look into, and the Python parts of operators. Each becomes a need: (kind, name, digest).
 
-`inlined`: a function that was traced, by `module:qualname`. `called`: a function that stands in the graph as it is.
+`inlined`: a function that was traced, by `module:qualname`. `built-in`: a name that is none of the module's globals, so
+that Python takes its own. `called`: a function that stands in the graph as it is.
 `op`: an operator that `torch.library.custom_op` made, with its kernels, its fake and its backward.
 """
 
 from __future__ import annotations
 
+import builtins
 import functools
 import sys
 import types
@@ -51,11 +53,14 @@ _TORCHS_FOLDER = str(Path(torch.__file__).parent)
 _STDLIB_FOLDER = str(Path(types.__file__).parent)
 
 
-def needs_of(output_graph: Any, scope: dict[str, Any], guarded: Iterable[str]) -> tuple[Need, ...]:
+def needs_of(
+    output_graph: Any, frame_code: types.CodeType, scope: dict[str, Any], guarded: Iterable[str]
+) -> tuple[Need, ...]:
     """Return what a compile relies on without a guard.
 
     Args:
         output_graph: Torch's `OutputGraph`, at the end of its compile.
+        frame_code: The code object of the frame.
         scope: The globals of the frame.
         guarded: The digests of the code objects that its guards tell.
 
@@ -67,6 +72,9 @@ def needs_of(output_graph: Any, scope: dict[str, Any], guarded: Iterable[str]) -
     for code in output_graph.tracing_context.traced_code:
         if code_digest(code) not in known and not _is_known_by_release(code):
             found["inlined", _name_of(code, scope), code_digest(code)] = None
+    for code in (frame_code, *output_graph.tracing_context.traced_code):
+        if not _is_known_by_release(code):
+            found |= dict.fromkeys(_built_ins_of(code, scope))
     found |= dict.fromkeys(_graph_needs(output_graph.graph, is_whole=True))
     unmet = first_unmet(found)
     if unmet is not None:
@@ -122,6 +130,9 @@ def _is_met(need: Need) -> bool:
     try:
         if kind == "op":
             return _op_digest(name) == wanted
+        if kind == "built-in":
+            module, _, built_in = name.partition(":")
+            return built_in not in vars(sys.modules.get(module, types))
         value = _resolved(*name.split(":", 1))
         content = Content(is_deep=kind == "called")
         facts = content.facts(value)
@@ -170,6 +181,14 @@ def _name_of(code: types.CodeType, scope: dict[str, Any]) -> str:
         if _is_met(("inlined", name, wanted)):
             return name
     raise UnprovableError(f"it inlined {code.co_qualname}, which cannot be found by that name")
+
+
+def _built_ins_of(code: types.CodeType, scope: dict[str, Any]) -> Iterator[Need]:
+    """Yield the names that a code object takes from Python itself; a global of that name would take their place."""
+    module = next(_modules_of_file(code.co_filename), str(scope.get("__name__")))
+    known = vars(sys.modules[module]) if module in sys.modules else scope
+    names = (name for name in code.co_names if hasattr(builtins, name) and name not in known)
+    yield from (("built-in", f"{module}:{name}", "") for name in names)
 
 
 def _modules_of_file(filename: str) -> Iterator[str]:

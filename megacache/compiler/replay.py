@@ -21,19 +21,20 @@ import types
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 import torch
 from torch._dynamo.guards import CheckFunctionManager, convert_int_to_concrete_values
 from torch._dynamo.output_graph import OutputGraphCommon, OutputGraphGuardsState
 from torch._dynamo.source import GlobalSource
+from torch._dynamo.symbolic_convert import _import_module  # it remembers, and torch compares what it puts there
 from torch._guards import Guard, GuardsSet
 from torch.utils import _pytree
 from torch.utils._ordered_set import OrderedSet
 from torch.utils.weak import TensorWeakRef
 
 from megacache.compiler.content import Content, UnprovableError, digest
+from megacache.compiler.guard_values import check_name, identities_told, values_told
 
 Scope = dict[str, Any]
 
@@ -85,14 +86,10 @@ _KNOWN_CHECKS = frozenset(
 )
 """The checks whose text, with identities told by content, says all that they check. Others are never replayed."""
 
-_VALUE_CHECKS = frozenset({"EQUALS_MATCH", "CONSTANT_MATCH", "CONSTANT_SUBCLASS_MATCH"})
-_KEY_CHECKS = frozenset({"DICT_KEYS_MATCH", "MAPPING_KEYS_CHECK", "SET_CONTAINS", "SET_NOT_CONTAINS"})
-
 _IDENTITY = re.compile(
     r"^(?P<head>[| ]*\+- (?:ID|TYPE)_MATCH: _+check_(?:obj|type)_id\(.+, )(?P<id>\d+)(?P<rest>\).*)$"
 )
 _PYTREE_VERSION = re.compile(r"^(?P<head>[| ]*\+- DICT_VERSION: ___dict_version\(.+\) == )\d+$")
-_TENSOR_TYPES = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +199,7 @@ class Replay(CheckFunctionManager):
         self._pinned: dict[int, tuple[object, str]] = {}
         self._builder: Any = None
         self._state = state
-        for name in map(_check_name, (create for _, create in state.guards)):
+        for name in map(check_name, (create for _, create in state.guards)):
             if name not in _KNOWN_CHECKS:
                 raise UnprovableError(f"torch's guard {name} cannot be proven in another process")
         live = OutputGraphGuardsState(
@@ -265,7 +262,9 @@ class Replay(CheckFunctionManager):
         for line in str(self.guard_manager).splitlines():
             yield self._told(line.rstrip(), content)
         for source, create in self._state.guards:
-            yield from _values_told(_check_name(create), create, source, builder, content)
+            yield from values_told(check_name(create), create, source, builder, content)
+        yield from identities_told(self._state.guards, builder)
+        yield f"hooks of all modules: {torch.nn.modules.module._has_any_global_hook()}"  # type: ignore[no-untyped-call]
         yield f"dispatch by +{torch._C._dispatch_tls_local_include_set()} -{torch._C._dispatch_tls_local_exclude_set()}"
 
     def _told(self, line: str, content: Content) -> str:
@@ -301,7 +300,7 @@ def name_in(scope: Scope, state: GuardState) -> list[str]:
     wanted: dict[str, object] = {BUILTINS_ALIAS: _builtins_of(scope)}
     for alias, module in state.imports.items():
         try:
-            wanted[alias] = import_module(module)
+            wanted[alias] = _import_module(module)
         except ImportError as error:
             raise UnprovableError(f"module {module} cannot be imported here: {error}") from error
     taken = [name for name, value in wanted.items() if name in scope and scope[name] is not value]
@@ -315,27 +314,6 @@ def name_in(scope: Scope, state: GuardState) -> list[str]:
 def _builtins_of(scope: Scope) -> object:
     found = scope.get("__builtins__", builtins)
     return found.__dict__ if isinstance(found, types.ModuleType) else found
-
-
-def _values_told(name: str, create: Any, source: Any, builder: Any, content: Content) -> Iterator[str]:
-    """Tell the values of which a check's text shows only the type or the repr."""
-    if name in _VALUE_CHECKS:
-        value = builder.get(Guard(source, create))
-        if not isinstance(value, (str, int, float, type(None))):
-            yield f"{source.name} holds {digest(content.facts(value))}"
-    elif name in _KEY_CHECKS:
-        value = builder.get(Guard(source, create))
-        keys = [key for key in value if type(key) not in (str, int)]
-        if keys:
-            yield f"{source.name} has keys {digest(tuple(content.facts(key) for key in keys))}"
-    elif name == "TENSOR_MATCH":
-        value = builder.get(Guard(source, create))
-        if type(value) not in _TENSOR_TYPES:
-            yield f"{source.name} is a {digest(content.facts(type(value)))}"
-
-
-def _check_name(create: Any) -> str:
-    return str((create.func if isinstance(create, functools.partial) else create).__name__)
 
 
 def _without_values(create: Any) -> Any:

@@ -26,6 +26,8 @@ from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 from megacache.explain import sentence_of_change
 from megacache.model import GUARDED_CODE
 
+_INSTALLED = ("__compiled_fn", "__resume_at")
+
 
 class Server:
     """Finds the stored guarded code that is right for a frame.
@@ -60,12 +62,20 @@ class Server:
         return None
 
     def _proven(self, frame: Frame, variant: Variant, compile_id: Any) -> GuardedCode:
+        """Return the guarded code of one variant; the globals are as they were if it cannot be proven."""
+        known = set(frame.global_scope)
+        try:
+            return self._tried(frame, variant, compile_id)
+        except BaseException:
+            for name in set(frame.global_scope) - known:
+                if not name.startswith(_INSTALLED):  # torch removes those when their code goes
+                    del frame.global_scope[name]
+            raise
+
+    def _tried(self, frame: Frame, variant: Variant, compile_id: Any) -> GuardedCode:
         facts, body = variant.facts, variant.body
         frame.check(facts)
-        state = replay.GuardState.load(body.guards)
-        replay.name_in(frame.global_scope, state)
-        with muted():
-            live = replay.Replay(frame.code, state, frame.local_scope, frame.global_scope)
+        live = _replayed(frame, body.guards)
         if live.proofs != facts.proofs:
             raise UnprovableError(sentence_of_change(facts.proofs, live.proofs))
         if not live.holds(frame.local_scope):
@@ -130,6 +140,17 @@ class Server:
                 yield variant, f"`{place.qualname}` changed since it was compiled"
 
 
+def _replayed(frame: Frame, guards: bytes) -> replay.Replay:
+    state = replay.GuardState.load(guards)
+    replay.name_in(frame.global_scope, state)
+    with muted():
+        return replay.Replay(frame.code, state, frame.local_scope, frame.global_scope)
+
+
 def _described(need: Need) -> str:
     kind, name, _ = need
-    return f"operator `{name}`" if kind == "op" else f"`{name.partition(':')[2]}`, which it {kind},"
+    if kind == "op":
+        return f"operator `{name}`"
+    if kind == "built-in":
+        return f"what `{name.partition(':')[2]}` means"
+    return f"`{name.partition(':')[2]}`, which it {kind},"

@@ -38,6 +38,7 @@ PRIVATE_NAMES = (
     TorchName("torch._dynamo.guards", "convert_int_to_concrete_values", "sizes of inputs without their symbols"),
     TorchName("torch._dynamo.output_graph", "OutputGraphCommon", "what guards are built from"),
     TorchName("torch._dynamo.output_graph", "OutputGraphGuardsState", "what guards are built from"),
+    TorchName("torch._dynamo.symbolic_convert", "_import_module", "the modules that aliases in globals stand for"),
     TorchName("torch._dynamo.source", "GlobalSource", "guards that read a name which Dynamo made up"),
     TorchName("torch._dynamo.bytecode_transformation", "unique_id", "names for what served bytecode reads"),
     TorchName("torch._dynamo.types", "wrap_guarded_code", "a guarded code handed to Dynamo"),
@@ -51,7 +52,6 @@ PRIVATE_NAMES = (
     TorchName("torch._C", "_len_torch_function_stack", "modes that guards do not tell"),
     TorchName("torch._C", "_len_torch_dispatch_stack", "modes that guards do not tell"),
     TorchName("torch._C._functorch", "peek_interpreter_stack", "transforms that guards do not tell"),
-    TorchName("torch.utils._device", "CURRENT_DEVICE", "the default device that guards compare with"),
     TorchName("torch.utils._pytree", "SUPPORTED_NODES", "the containers that torch takes apart"),
     TorchName("torch._library.custom_ops", "OPDEFS", "the Python parts of an operator"),
     TorchName(

@@ -21,16 +21,19 @@ if TYPE_CHECKING:
 
 
 class Traces:
-    """Counts the frames that Dynamo traces. A structured `dynamo_start` is no proof of it: a load logs one, too."""
+    """Counts the frames that Dynamo traces, whatever the number of attempts.
+
+    A structured `dynamo_start` is no proof of a trace: torch logs one when it loads an entry, too.
+    """
 
     def __init__(self) -> None:
         self.count = 0
-        self._trace = convert_frame.trace_frame
-        convert_frame.trace_frame = self._counted
+        self._compile_frame = convert_frame.compile_frame
+        convert_frame.compile_frame = self._counted
 
     def _counted(self, *args: Any, **kwargs: Any) -> Any:
         self.count += 1
-        return self._trace(*args, **kwargs)
+        return self._compile_frame(*args, **kwargs)
 
 
 class Bare:

@@ -22,8 +22,9 @@ x = grid(4, 4)
 result, eager = compiled(x), f(x)
 """
 
-VERDICTS = ("hit", "miss", "partial", "refused")
-"""Everything was served; nothing was, all compiled anew; some was; nothing of the bundle may be used here."""
+VERDICTS = ("hit", "miss", "partial", "refused", "nothing")
+"""Everything was served; nothing was, all compiled anew; some was; nothing of the bundle may be used here; nothing was
+compiled at all."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,10 @@ class Run:
     expected: str = "miss"
     env: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if unknown := set(self.expected.split(" or ")) - set(VERDICTS):
+            raise ValueError(f"no such verdict: {unknown}")
 
 
 @dataclass(frozen=True)

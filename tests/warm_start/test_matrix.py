@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from warm_start.cases import ITEMS
 
-pytestmark = [pytest.mark.torch, pytest.mark.slow]
+pytestmark = [pytest.mark.matrix, pytest.mark.torch, pytest.mark.slow]
 
 
 @pytest.mark.parametrize("item", ITEMS.values(), ids=ITEMS)

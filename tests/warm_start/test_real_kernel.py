@@ -11,7 +11,7 @@ from conftest import REPOSITORY, TESTS
 from nbclient import NotebookClient
 from warm_start.cases import ITEMS
 
-pytestmark = [pytest.mark.torch, pytest.mark.slow]
+pytestmark = [pytest.mark.matrix, pytest.mark.torch, pytest.mark.slow]
 
 SAMPLE = {
     "closure_unchanged_cell": {"served"},

@@ -225,6 +225,8 @@ def f(x):
 UNSUPPORTED = """
 import random
 
+random.seed(7)
+
 def f(x):
     y = x @ x
     state = random.getstate()
