@@ -15,6 +15,9 @@ STORED = (
     "| +- GuardManager: source=G['helper'], accessed_by=DictGetItemGuardAccessor('helper')",
     "| | +- ID_MATCH: ___check_obj_id(G['helper'].__code__, " + "2" * 32 + "), type=<class 'code'>",
     "L['kind'] holds " + "3" * 32,
+    "L['steps'] reaches " + "5" * 32,
+    "L['x'] reaches torch.Tensor",
+    "environment variable MODE is " + "7" * 32,
 )
 
 
@@ -30,7 +33,10 @@ def changed(old, new):
         ("1" * 32, "a" * 32, "`n` changed since it was compiled"),
         ('"grad_mode":true', '"grad_mode":false', "global state `grad_mode` is False now, was True"),
         ('"num_threads":2', '"num_threads":4', "global state `num_threads` is 4 now, was 2"),
-        ("3" * 32, "4" * 32, f"guard `kind holds {'3' * 32}` is `kind holds {'4' * 32}` now"),
+        ("3" * 32, "4" * 32, "`kind` holds other values now"),
+        ("5" * 32, "6" * 32, "what `steps` holds is of other kinds or has other keys now"),
+        ("torch.Tensor", "builtins.list", "what `x` holds is of other kinds or has other keys now"),
+        ("7" * 32, "8" * 32, "environment variable MODE is another one now"),
         ("G['helper'].__code__", "G['other'].__code__", None),
     ],
 )

@@ -35,6 +35,7 @@ from torch.utils.weak import TensorWeakRef
 
 from megacache.compiler.content import Content, UnprovableError, digest
 from megacache.compiler.guard_values import check_name, identities_told, values_told
+from megacache.compiler.surroundings import Surroundings
 
 Scope = dict[str, Any]
 
@@ -96,7 +97,8 @@ _PYTREE_VERSION = re.compile(r"^(?P<head>[| ]*\+- DICT_VERSION: ___dict_version\
 class GuardState:
     """The guards of one guarded code, without any of the values that they compare with.
 
-    `imports` maps torch's aliases in the frame's globals to the modules that they stand for.
+    `imports` maps torch's aliases in the frame's globals to the modules that they stand for; `surroundings` are told
+    beside the guards.
     """
 
     guards: tuple[tuple[Any, Any], ...]
@@ -106,6 +108,7 @@ class GuardState:
     dual_level: int
     shape_parts: Any
     imports: Mapping[str, str]
+    surroundings: Surroundings
 
     @classmethod
     def of(cls, output_graph: Any, shape_parts: Any) -> GuardState:
@@ -132,6 +135,9 @@ class GuardState:
             dual_level=output_graph.dual_level,
             shape_parts=_in_python(shape_parts),
             imports={**output_graph.import_sources, **_module_aliases(output_graph).values},
+            surroundings=Surroundings.of(
+                output_graph.tracing_context.traced_code, str(output_graph.global_scope.get("__name__"))
+            ),
         )
 
     def dump(self, output_graph: Any) -> bytes:
@@ -199,6 +205,7 @@ class Replay(CheckFunctionManager):
         self._pinned: dict[int, tuple[object, str]] = {}
         self._builder: Any = None
         self._state = state
+        self._scopes = local_scope, global_scope
         for name in map(check_name, (create for _, create in state.guards)):
             if name not in _KNOWN_CHECKS:
                 raise UnprovableError(f"torch's guard {name} cannot be proven in another process")
@@ -228,6 +235,7 @@ class Replay(CheckFunctionManager):
         builder, self._builder = self._builder, None
         content = Content()
         self.proofs = tuple(self._tell(builder, content))
+        del self._scopes
         self.told_codes = content.codes
 
     def id_ref(self, obj: object, obj_str: str) -> int:
@@ -264,6 +272,7 @@ class Replay(CheckFunctionManager):
         for source, create in self._state.guards:
             yield from values_told(check_name(create), create, source, builder, content)
         yield from identities_told(self._state.guards, builder)
+        yield from self._state.surroundings.told(*self._scopes)
         yield f"hooks of all modules: {torch.nn.modules.module._has_any_global_hook()}"  # type: ignore[no-untyped-call]
         yield f"dispatch by +{torch._C._dispatch_tls_local_include_set()} -{torch._C._dispatch_tls_local_exclude_set()}"
 

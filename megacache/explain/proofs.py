@@ -13,6 +13,16 @@ _LEAF = re.compile(r"^[| ]*\+- (?P<check>[A-Z_]+): (?P<text>.*)$")
 _IDENTITY = re.compile(r"^_+check_(?:obj|type)_id\((?P<name>.+), (?P<digest>[0-9a-f]{32})\)")
 _STATE = re.compile(r"^___check_global_state\(\) against (?P<state>\{.*\})$")
 _SCOPED = re.compile(r"\b[LG]\['(\w+)'\]")
+_TOLD = re.compile(r"^(?P<what>.+?) (?P<verb>reaches|holds|has keys|is a|returns|is) (?:[0-9a-f]{32}|[\w.<>]+)$")
+_SAID = {
+    "reaches": "what `{}` holds is of other kinds or has other keys now",
+    "holds": "`{}` holds other values now",
+    "has keys": "`{}` has other keys now",
+    "is a": "`{}` is of a class that changed since it was compiled",
+    "returns": "`{}` returns something else now",
+    "is": "{} is another one now",
+}
+"""How we say it when a value that torch's own text does not tell is another one; see `compiler.guard_values`."""
 _LONGEST = 100
 
 
@@ -48,6 +58,9 @@ def _change(old: tuple[str, str] | None, new: tuple[str, str] | None) -> str:
     then, now = _IDENTITY.match(old[1]), _IDENTITY.match(new[1])
     if then is not None and now is not None and then["name"] == now["name"]:
         return f"`{_owner(then['name'])}` changed since it was compiled"
+    told, tells = _TOLD.match(old[1]), _TOLD.match(new[1])
+    if not old[0] and told is not None and tells is not None and told["what"] == tells["what"]:
+        return _SAID[told["verb"]].format(_owner(told["what"]))
     state = _state_change(old[1], new[1])
     return state or f"guard `{_short(old[1])}` is `{_short(new[1])}` now"
 

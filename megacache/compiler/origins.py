@@ -1,0 +1,42 @@
+"""Origins: whether code comes with Python or torch, whose release tells what it is, or from the user.
+
+Layer: compiler.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType
+
+import torch
+
+_TORCHS_PACKAGES = frozenset({"torch", "torchgen", "functorch"})
+_SITE = Path(torch.__file__).parents[1]
+_TORCHS_FOLDERS = tuple(f"{_SITE / package}{os.sep}" for package in sorted(_TORCHS_PACKAGES))
+_STDLIB_FOLDER = f"{Path(os.__file__).parent}{os.sep}"
+
+
+def is_by_release(code: CodeType) -> bool:
+    """Say whether the release of torch or of Python tells what a code object is."""
+    name = code.co_filename
+    if name.startswith(("<frozen ", *_TORCHS_FOLDERS)):
+        return True
+    return name.startswith(_STDLIB_FOLDER) and "-packages" not in name.removeprefix(_STDLIB_FOLDER)
+
+
+def is_module_by_release(module: object) -> bool:
+    """Say whether a module of that name comes with torch or with Python.
+
+    Args:
+        module: A module's name; `__module__` may be anything.
+    """
+    package = str(module).partition(".")[0]
+    return package in _TORCHS_PACKAGES or package in sys.stdlib_module_names
+
+
+def modules_of_file(filename: str) -> Iterator[str]:
+    """Yield the names of the modules that were imported from a file."""
+    return (name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) == filename)
