@@ -17,7 +17,7 @@ import functools
 import os
 import sys
 import types
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -50,7 +50,7 @@ _TENSOR_FACTS: Mapping[str, Callable[[torch.Tensor], object]] = {
     "grad_fn": lambda tensor: tensor.grad_fn is None or type(tensor.grad_fn).__name__,
     "is_leaf": lambda tensor: tensor.is_leaf,
     "is_pinned": lambda tensor: tensor.is_pinned(),
-    "is_shared": lambda tensor: tensor.is_shared(),
+    "is_shared": lambda tensor: tensor.untyped_storage().is_shared(),
     "nbytes": lambda tensor: tensor.untyped_storage().nbytes(),
     "output_nr": lambda tensor: tensor.output_nr,
     "retains_grad": lambda tensor: tensor.retains_grad,
@@ -194,7 +194,7 @@ class _Walk:
     def _function(self, value: types.FunctionType) -> Iterator[object]:
         if is_by_release(value.__code__):
             return
-        yield from self._named(vars(value))
+        yield from self._named(_dict_of(value))
         for cell in value.__closure__ or ():
             yield self._cell(cell)
         yield from map(self.told, value.__defaults__ or ())
@@ -235,7 +235,7 @@ class _Walk:
     def _class(self, value: type) -> Iterator[object]:
         self._classes[value] = None
         if issubclass(value, enum.Enum):
-            yield from ((name, self._key(each.value)) for name, each in value.__members__.items())
+            yield from ((name, self._key(each._value_)) for name, each in value.__members__.items())
         for each in value.__mro__:
             if not is_module_by_release(each.__module__):
                 yield _name_of(each), *self._named(vars(each))
@@ -243,41 +243,42 @@ class _Walk:
     def _tensor(self, value: torch.Tensor) -> Iterator[object]:
         for name in self._asked:
             yield name, _TENSOR_FACTS[name](value)
-        if vars(value):
-            yield from self._named(vars(value))
+        yield from self._named(_dict_of(value))
 
     def _nn_module(self, value: torch.nn.Module) -> Iterator[object]:
-        held = vars(value)
+        held = _dict_of(value)
         yield from self._named(held)
         for name in ("_parameters", "_buffers", "_modules"):
-            yield name, *self._items(held.get(name) or {})
+            yield name, *self._items(held.get(name, {}))
 
     def _dict(self, value: Mapping[object, object]) -> Iterator[object]:
         yield from self._items(value)
         yield from self._attributes(value)
 
     def _sequence(self, value: Any) -> Iterator[object]:
-        yield len(value)
-        yield from map(self.told, value if len(value) <= _MOST_ELEMENTS else ())
+        elements = _elements(value)
+        yield len(elements)
+        yield from map(self.told, elements if len(elements) <= _MOST_ELEMENTS else ())
         yield from self._attributes(value)
 
     def _set(self, value: Any) -> Iterator[object]:
-        yield len(value)
-        yield from sorted(map(self._key, value)) if len(value) <= _MOST_ELEMENTS else ()
+        elements = _elements(value)
+        yield len(elements)
+        yield from sorted(map(self._key, elements)) if len(elements) <= _MOST_ELEMENTS else ()
         yield from self._attributes(value)
 
     def _items(self, value: Mapping[Any, object]) -> Iterator[object]:
-        # By way of `dict`: a subclass may have its own way of telling what it holds.
-        yield len(value)
-        is_small = len(value) <= _MOST_ELEMENTS
-        for key, each in dict.items(value) if isinstance(value, dict) else value.items():
+        items = _pairs(value)
+        yield len(items)
+        is_small = len(items) <= _MOST_ELEMENTS
+        for key, each in items:
             yield (self._key(key), self.told(each)) if is_small else self._key(key)
 
     def _key(self, key: object) -> str:
         return repr(key) if type(key) in _PLAIN else self.told(key)
 
     def _attributes(self, value: object) -> Iterator[object]:
-        yield from self._named(getattr(value, "__dict__", None) if _has_own_dict(value) else None)
+        yield from self._named(_dict_of(value))
         yield from self._slots(value)
 
     def _slots(self, value: object) -> Iterator[object]:
@@ -293,11 +294,9 @@ class _Walk:
                 except AttributeError:  # it was not assigned yet
                     continue
 
-    def _named(self, held: Mapping[str, object] | None) -> Iterator[object]:
+    def _named(self, held: Mapping[str, object]) -> Iterator[object]:
         """Tell the mentioned attributes that are there, in the order of their names."""
-        if not held:
-            return
-        if self._is_all_named:
+        if held and self._is_all_named:
             yield tuple(name for name in held if not name.startswith("__"))
         for name in sorted(self._names & held.keys()):
             yield name, self.told(held[name])
@@ -334,10 +333,26 @@ def _answer(ask: Callable[[Any, Any], bool], what: object, decides: type) -> str
         return type(error).__name__
 
 
-def _has_own_dict(value: object) -> bool:
-    """Say whether an object's `__dict__` is the one that Python keeps, and no property of the user's."""
+# A class of the user's may have its own way of telling what its instances hold: Python's own is asked.
+
+
+def _dict_of(value: object) -> Mapping[str, Any]:
+    """Return an object's attributes, or nothing where it has no `__dict__` or one that is computed."""
     owner = next((each for each in type(value).__mro__ if "__dict__" in vars(each)), None)
-    return owner is not None and isinstance(vars(owner)["__dict__"], types.GetSetDescriptorType)
+    if owner is None or not isinstance(vars(owner)["__dict__"], types.GetSetDescriptorType):
+        return {}
+    found: Mapping[str, Any] = object.__getattribute__(value, "__dict__")
+    return found
+
+
+def _elements(value: Any) -> list[object]:
+    base: Any = next(each for each in (tuple, list, deque, set, frozenset) if issubclass(type(value), each))
+    return list(base.__iter__(value))
+
+
+def _pairs(value: Any) -> list[tuple[object, object]]:
+    base: Any = next((each for each in (OrderedDict, dict) if issubclass(type(value), each)), type(value))
+    return list(base.items(value))
 
 
 def _name_of(kind: type) -> str:
