@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping
+from functools import partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
@@ -26,9 +27,10 @@ from megacache.compiler.guarded_code import Body, Name, names_in, renamed
 
 Scope = dict[str, Any]
 
-_RESUME_CODES: dict[CodeType, CodeType] = {}
-"""The code objects of the resume functions that were served: all variants of a function go on in one, so that their
-frames are one to Dynamo."""
+_RESUME_CODES: dict[tuple[str, CodeType], CodeType] = {}
+"""The code objects of the resume functions that were served, by module: all variants of a function go on in one, so
+that their frames are one to Dynamo. Equal ones of two modules do not: Dynamo checks the guards of a code object in the
+globals for which they were made."""
 
 
 def body_of(
@@ -124,9 +126,10 @@ def _resumed(name: Name, live: str, scope: Scope) -> Callable[..., Any]:
     """Make a resume function, or the factory of one with a closure."""
     if name.code is None:
         raise UnprovableError("a resume function has no code")
-    code = _RESUME_CODES.setdefault(name.code, name.code)
+    code = _RESUME_CODES.setdefault((name.value, name.code), name.code)
     module = sys.modules.get(name.value)
     owner = scope if scope.get("__name__") == name.value or module is None else module.__dict__
     if not code.co_freevars:
         return FunctionType(code, owner, live)
-    return lambda closure: FunctionType(code, owner, live, None, closure)
+    # No function of ours: Dynamo would take it for one of the user's, and compile it.
+    return partial(FunctionType, code, owner, live, None)

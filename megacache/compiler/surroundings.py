@@ -250,6 +250,8 @@ class _Walk:
         yield from self._named(held)
         for name in ("_parameters", "_buffers", "_modules"):
             yield name, *self._items(held.get(name, {}))
+        # Of hooks, Dynamo guards those that are there, by number, and not that there is no other.
+        yield from ((name, len(held[name])) for name in sorted(held) if "_hooks" in name and held[name])
 
     def _dict(self, value: Mapping[object, object]) -> Iterator[object]:
         yield from self._items(value)

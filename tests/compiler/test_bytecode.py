@@ -172,3 +172,18 @@ def test_variants_of_one_function_go_on_in_one_code_object(parts):
     resumed = [scope[name] for code in codes for name in code.co_names]
     assert resumed[0].__code__ is resumed[1].__code__
     assert resumed[0] is not resumed[1]
+
+
+def test_equal_resume_functions_of_two_modules_are_two_code_objects(parts, define):
+    """Dynamo checks the guards of a code object in the globals for which they were made."""
+    from megacache.compiler.bytecode import installed_code
+
+    resumed = []
+    for name, n in (("one_module", 1), ("other_module", 2)):
+        module = define("def resume(x): return x + N", name, N=n)
+        body, _ = parts(f"def f(x): return {RESUME}(x)", installed={RESUME}, **{RESUME: module.resume})
+        code = installed_code(body, module.__dict__, None)
+        resumed += [vars(module)[live] for live in code.co_names]
+    assert resumed[0].__code__ == resumed[1].__code__
+    assert resumed[0].__code__ is not resumed[1].__code__
+    assert [function(1) for function in resumed] == [2, 3]

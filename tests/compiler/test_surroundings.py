@@ -63,6 +63,8 @@ TOLD = {
     "member of an enum": "class A(enum.Enum): X = V\ndef it(): return A(2)",
     "keys of a module of torch": "net = torch.nn.Sequential()\nif V == 3: net.add_module('a', torch.nn.ReLU())\n"
     "def it(): return net",
+    "number of hooks": "net = torch.nn.ReLU()\n"
+    "for _ in range(V): net.register_forward_hook(lambda *_: None)\ndef it(): return net",
     "parameter that is none": "net = torch.nn.Linear(1, 1, bias=V == 3)\ndef it(): return net.bias",
     "leaf": "y = torch.ones(1, requires_grad=True)\nargs = (y * 1 if V == 3 else y,)\ndef it(x): return x.is_leaf",
     "gradient function": "y = torch.ones(1, requires_grad=True)\nargs = (y * 1 if V == 3 else y,)\n"

@@ -66,6 +66,7 @@ class Kernel:
         self.capture.begin(item)
         with settings_kept(), temporary_cache_dir(str(self.capture.cache_folder(item, phase))):
             torch.manual_seed(0)
+            torch.utils.hooks.RemovableHandle.next_id = 0  # as in a new kernel: hooks are known by their number
             status, message = self._outcome(item, run)
             torch._dynamo.reset()
         faults = self.capture.faults() if hasattr(self.capture, "faults") else []

@@ -250,7 +250,8 @@ CASES: tuple[Case, ...] = (
     ),
     case("break in a module", IN_METHOD),
     case("break in a module, edited", IN_METHOD, ("alpha=2", "alpha=3")),
-    case("break in a loop", IN_LOOP),
+    # Dynamo skips a frame that breaks in a loop or in a `try`: nothing is compiled, so there is nothing to keep.
+    case("break in a loop", IN_LOOP, expected="miss"),
     case("break in a loop, edited", IN_LOOP, ("alpha=n", "alpha=n + 1")),
     case("break in a loop, longer", IN_LOOP, ("range(3)", "range(4)")),
     case("break inside no grad", IN_CONTEXT),
@@ -270,7 +271,7 @@ CASES: tuple[Case, ...] = (
     case("break in a closure, value changed", CLOSURE, ("make(2)", "make(3)"), expected="partial or miss"),
     case("two breaks", TWICE),
     case("two breaks, edited between", TWICE, ("alpha=2", "alpha=3")),
-    case("break in a try", TRY),
+    case("break in a try", TRY, expected="miss"),
     case("exception raised", RAISES, expected="hit or partial or miss"),
     case("exception raised, limit changed", RAISES, ("limit=1", "limit=9"), expected="miss or partial"),
     case("effects after a break", LOGGED),

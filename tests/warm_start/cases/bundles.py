@@ -52,15 +52,26 @@ for _ in range(COUNT):
         eager.append(f(x))
 """
 
-FIRST_SIZE = """
-bundle.with_suffix(".size").write_text(str(bundle.stat().st_size))
+SIZES = """
+import json, megacache
+
+def sizes():
+    with megacache.Bundle.open(bundle) as opened:
+        return len(opened.tables.artifacts), len(opened.tables.sessions), bundle.stat().st_size
 """
 
-LAST_SIZE = """
-growth = bundle.stat().st_size / int(bundle.with_suffix(".size").read_text())
-result.append(growth <= 1.1 or f"the bundle grew {growth:.2f}x")
-eager.append(True)
+FIRST_SIZE = f"""{SIZES}
+bundle.with_suffix(".size").write_text(json.dumps(sizes()))
 """
+
+LAST_SIZE = f"""{SIZES}
+(artifacts, sessions, size), (first_artifacts, first_sessions, first_size) = (
+    sizes(), json.loads(bundle.with_suffix(".size").read_text()))
+grown = (size - first_size) / (sessions - first_sessions)
+result += [artifacts, grown < 10_000 or f"each save added {{grown:,.0f}} bytes"]
+eager += [first_artifacts, True]
+"""
+"""The artifacts are those of the first save; a session that only hits adds its own rows and nothing else."""
 
 RESET = """
 def f(x):
@@ -171,7 +182,19 @@ def f(x):
     return torch.addmm(x, x, x, alpha=SCALE)
 """
 
+BROKEN_MODULE = """
+import torch
+
+SCALE = 2
+
+def f(x):
+    y = x @ x
+    print("a break")
+    return torch.addmm(y, y, x, alpha=SCALE)
+"""
+
 EQUAL_MODULES = {"CASE_ID_a": MODULE, "CASE_ID_b": MODULE.replace("SCALE = 2", "SCALE = 3")}
+EQUAL_BROKEN_MODULES = {"CASE_ID_a": BROKEN_MODULE, "CASE_ID_b": BROKEN_MODULE.replace("SCALE = 2", "SCALE = 3")}
 UNEQUAL_MODULES = {"CASE_ID_a": MODULE, "CASE_ID_b": MODULE.replace("alpha=SCALE", "beta=SCALE")}
 
 NOTEBOOK = """
@@ -262,6 +285,7 @@ CASES: tuple[Case, ...] = (
         files=EQUAL_MODULES,
         expected="partial",
     ),
+    case("one name in two modules of equal code with a break", TWO_MODULES, files=EQUAL_BROKEN_MODULES),
     case("one name in two modules of other code", TWO_MODULES, files=UNEQUAL_MODULES),
     case(
         "two notebooks with one bundle",

@@ -262,7 +262,8 @@ CASES: tuple[Case, ...] = (
     in_cell("two steps of sgd of a wider net", SGD, ("nn.Linear(4, 2)", "nn.Linear(4, 3)")),
     case("loss inside unchanged", LOSS_INSIDE),
     case("loss inside edited", LOSS_INSIDE, ("net(x).T)", "net(x).T @ net(x))")),
-    in_cell("optimizer step compiled", OPTIMIZER),
+    # Dynamo pins the optimizer by identity, and an optimizer has no content that another process can compare.
+    in_cell("optimizer step compiled", OPTIMIZER, expected="hit or miss"),
     in_cell("optimizer step compiled with another rate", OPTIMIZER, ("lr=0.1", "lr=0.2"), expected="miss or hit"),
     in_cell("backward never called", LATE, expected="hit or miss"),
     case("backward called in the warm run only", LATE, warm=LATE_BACKWARD, expected="hit or miss or partial"),
