@@ -25,6 +25,7 @@ FACTS = Facts(
     backend="inductor {}",
     config={"inductor.epilogue_fusion": "False"},
     config_digest="c",
+    distributed={"rank": "0 of 2"},
     proofs=("+- ID_MATCH: ___check_obj_id(G['go'], 12)", "L['x'] == 'a\\nb'"),
     needs=(("inlined", "m:go", "d"),),
     aot_key="a1",

@@ -12,10 +12,11 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from megacache.compiler import versions
+from megacache.compiler.options import live_config
 from megacache.compiler.raw_events import RawEvent
 from megacache.compiler.recorder import Recorder
 from megacache.compiler.shelf import Shelf
-from megacache.compiler.system import live_config, live_system
+from megacache.compiler.system import live_system
 from megacache.compiler.taps import Fault, Taps
 from megacache.errors import TorchError
 from megacache.model import KERNEL, Artifact

@@ -6,7 +6,7 @@ Layer: compiler.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import CodeType
 from typing import Any
 
@@ -16,7 +16,8 @@ import torch._dynamo
 from megacache.compiler import codes, replay
 from megacache.compiler.content import Content, UnprovableError, code_digest, digest
 from megacache.compiler.guarded_code import Facts, family_of
-from megacache.compiler.system import config_digest, live_config
+from megacache.compiler.options import config_digest, live_config, named_options
+from megacache.compiler.process_groups import changes_of_groups, process_groups
 
 Scope = dict[str, Any]
 
@@ -39,12 +40,19 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a compile depends on beside the frame: the backend with its own options, and torch's options."""
+    """What a compile depends on beside the frame.
 
-    backend: str
-    options: Mapping[str, Any]
-    config: Mapping[str, str]
-    config_digest: str
+    `backend` tells the compiler with its own options, which `options` holds. `config` are the options of torch,
+    `distributed` its process groups. `refusal` says what of these no other process could compare; then all else is
+    empty.
+    """
+
+    backend: str = ""
+    options: Mapping[str, Any] = field(default_factory=dict)
+    config: Mapping[str, str] = field(default_factory=dict)
+    config_digest: str = ""
+    distributed: Mapping[str, str] = field(default_factory=dict)
+    refusal: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +86,8 @@ class Frame:
             UnprovableError: When something is another thing now; names it.
         """
         place, live = self.place, self.circumstances
+        if live.refusal is not None:
+            raise UnprovableError(live.refusal)
         if (facts.digest, facts.module) != (place.digest, place.module):
             raise UnprovableError(f"`{place.qualname}` changed since it was compiled")
         if facts.backend != live.backend:
@@ -88,7 +98,9 @@ class Frame:
                 room, _, name = option.partition(".")
                 raise UnprovableError(f"{room} option `{name}` is {now} now, was {then}")
         if facts.config_digest != live.config_digest:
-            raise UnprovableError("an option of torch that the environment sets is another one now")
+            raise UnprovableError("an option of torch that holds an object or that the environment sets is another now")
+        for change in changes_of_groups(facts.distributed, live.distributed):
+            raise UnprovableError(change)
 
 
 def frame_of(
@@ -104,8 +116,9 @@ def frame_of(
         compile_id: Torch's `CompileId`.
 
     Returns:
-        The frame. None when it is exported, when compiled autograd made it, inside of a mode, where torch's own
-        `caching_precompile` is on, and where something the user gave to torch has no content to compare.
+        The frame. None when it is exported, when compiled autograd made it, inside of a mode, and where torch's own
+        `caching_precompile` is on. Where something the user gave to torch has no content to compare, its circumstances
+        say so.
 
     Source: `_compile` in `torch/_dynamo/convert_frame.py`, 2.13.0 to 2.15.0.
     """
@@ -115,16 +128,20 @@ def frame_of(
         return None
     if is_export or compile_id.compiled_autograd_id is not None or torch._dynamo.config.caching_precompile:
         return None
-    try:
-        name = _backend_name(backend, is_whole_graph=is_whole_graph, hooks=hooks)
-        circumstances = Circumstances(name, backend.config, live_config(), config_digest())
-    except UnprovableError:
-        return None
+    circumstances = _circumstances(backend, is_whole_graph=is_whole_graph, hooks=hooks)
     return Frame(code, global_scope, local_scope, str(compile_id), circumstances)
 
 
+def _circumstances(backend: Any, *, is_whole_graph: bool, hooks: Any) -> Circumstances:
+    try:
+        name = _backend_name(backend, is_whole_graph=is_whole_graph, hooks=hooks)
+        return Circumstances(name, backend.config, live_config(), config_digest(), process_groups())
+    except UnprovableError as error:
+        return Circumstances(refusal=str(error))
+
+
 def _backend_name(backend: Any, *, is_whole_graph: bool, hooks: Any) -> str:
-    options = {name: repr(value) for name, value in sorted(backend.config.items())}
+    options = named_options(backend.config)
     told = [f"inductor {options}", f"dynamic={backend.dynamic}", f"fullgraph={is_whole_graph}"]
     if hooks is not None and hooks.guard_filter_fn is not None:
         told.append(f"guard_filter_fn={digest(Content(is_deep=True).facts(hooks.guard_filter_fn))}")

@@ -51,6 +51,10 @@ class Making:
             shape_parts: Torch's `ShapeCodeParts`.
         """
         self.installed = frozenset(output_graph.installed_globals)
+        if self.frame.circumstances.refusal is not None:
+            self.refusal = self.frame.circumstances.refusal
+            return
+        self.refusal = "its guards could not be told"
         try:
             _check_graph(output_graph)
             state = replay.GuardState.of(output_graph, shape_parts)
@@ -87,6 +91,7 @@ class Making:
             backend=circumstances.backend,
             config=circumstances.config,
             config_digest=circumstances.config_digest,
+            distributed=circumstances.distributed,
             proofs=self.proofs,
             needs=self.needs,
             aot_key=None,

@@ -10,6 +10,7 @@ Source: `_cache_autograd_info` in `torch/_functorch/_aot_autograd/graph_compile.
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import pickle
 import warnings
@@ -99,7 +100,8 @@ class LazyBackward:
         try:
             return self._lower(inputs)
         except Exception as error:  # noqa: BLE001  inductor may raise anything, and the user only asked for gradients
-            warnings.warn(f"a backward could not be lowered and runs as it is: {error}", stacklevel=2)
+            with contextlib.suppress(Exception):  # where warnings are errors, the backward goes on all the same
+                warnings.warn(f"a backward could not be lowered and runs as it is: {error}", stacklevel=2)
             graph = self._graph.deserialize()
             return lambda boxed: graph(*boxed)
 

@@ -4,8 +4,8 @@ Layer: compiler. Dynamo guards what it reads, and takes for granted what it inli
 does not look into, and the Python parts of operators. Each becomes a need: (kind, name, digest).
 
 `inlined`: a function that was traced, by `module:qualname`. `built-in`: a name that is none of the module's globals, so
-that Python takes its own. `called`: a function that stands in the graph as it is.
-`op`: an operator that `torch.library.custom_op` made, with its kernels, its fake and its backward.
+that Python takes its own. `called`: a function that stands in the graph as it is. `op`: an operator that does not come
+with torch (see `operators`). `method`: a method of `torch.Tensor` that the graph calls (see `methods`).
 """
 
 from __future__ import annotations
@@ -14,43 +14,21 @@ import builtins
 import functools
 import sys
 import types
-from collections.abc import Iterable, Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import library
-from torch._library import simple_registry
-from torch._library.custom_ops import OPDEFS
 
-from megacache.compiler.content import Content, UnprovableError, code_digest, digest
+from megacache.compiler.content import Content, Facts, UnprovableError, code_digest, digest
+from megacache.compiler.mentions import mentions_of
+from megacache.compiler.methods import is_torchs_own, method_digest, methods_of
+from megacache.compiler.operators import fake_digest, fake_of, is_foreign, is_operator, operator_digest, operator_name
+from megacache.compiler.origins import is_by_release, is_module_by_release, modules_of_file
 
 Need = tuple[str, str, str]
 
-_TORCHS_NAMESPACES = frozenset(
-    {
-        "_c10d_functional",
-        "_c10d_functional_autograd",
-        "aten",
-        "c10d",
-        "c10d_functional",
-        "higher_order",
-        "inductor",
-        "mkldnn",
-        "onednn",
-        "prim",
-        "prims",
-        "profiler",
-        "quantized",
-        "quantized_decomposed",
-        "rngprims",
-        "symm_mem",
-    }
-)
-"""Operators that come with torch; its release tells what they are."""
-
-_TORCHS_FOLDER = str(Path(torch.__file__).parent)
-_STDLIB_FOLDER = str(Path(types.__file__).parent)
+_NUMBERS_OF_THIS_PROCESS = frozenset({"hash", "id"})
+"""Built-in functions whose answer Dynamo makes a constant, and which answer otherwise in every process."""
 
 
 def needs_of(
@@ -65,20 +43,21 @@ def needs_of(
         guarded: The digests of the code objects that its guards tell.
 
     Raises:
-        UnprovableError: When something has no name by which another process could find it.
+        UnprovableError: When something has no name by which another process could find it, or is another thing there.
     """
     known = frozenset(guarded)
     found: dict[Need, None] = {}
     for code in output_graph.tracing_context.traced_code:
-        if code_digest(code) not in known and not _is_known_by_release(code):
-            found["inlined", _name_of(code, scope), code_digest(code)] = None
+        if code_digest(code) not in known and not is_by_release(code):
+            found[_inlined(code, scope)] = None
     for code in (frame_code, *output_graph.tracing_context.traced_code):
-        if not _is_known_by_release(code):
+        if not is_by_release(code):
+            _check_numbers(code, scope)
             found |= dict.fromkeys(_built_ins_of(code, scope))
     found |= dict.fromkeys(_graph_needs(output_graph.graph, is_whole=True))
     unmet = first_unmet(found)
     if unmet is not None:
-        raise UnprovableError(f"it {unmet[0]} {unmet[1].partition(':')[2]}, which cannot be found by that name")
+        raise UnprovableError(f"it {unmet[0]} {unmet[1].rpartition(':')[2]}, which cannot be found by that name")
     return tuple(found)
 
 
@@ -103,9 +82,9 @@ def needs_of_aten_graph(module: Any) -> tuple[Need, ...]:
     Raises:
         UnprovableError: When a fake has no content to be told by.
     """
-    foreign = filter(_is_foreign_op, _targets(module.graph, is_whole=False))
-    names = [name for name in dict.fromkeys(map(_op_name, foreign)) if _fake_of(name) is not None]
-    return tuple(("fake", name, _fake_digest(name)) for name in names)
+    targets = _targets(_nodes(module.graph, is_whole=False))
+    names = dict.fromkeys(operator_name(target) for target in targets if is_foreign(target))
+    return tuple(("fake", name, fake_digest(name)) for name in names if fake_of(name) is not None)
 
 
 def foreign_decompositions() -> tuple[Need, ...]:
@@ -116,7 +95,7 @@ def foreign_decompositions() -> tuple[Need, ...]:
     """
     room = sys.modules.get("torch._inductor.decomposition")
     table = room.decompositions if room is not None else {}
-    foreign = ((str(op), each) for op, each in table.items() if not _package_of(each).startswith("torch"))
+    foreign = ((str(op), each) for op, each in table.items() if not _comes_with_torch(each))
     return tuple(("decomposition", op, digest(Content(is_deep=True).facts(each))) for op, each in foreign)
 
 
@@ -127,26 +106,41 @@ def first_unmet(needs: Iterable[Need]) -> Need | None:
 
 def _is_met(need: Need) -> bool:
     kind, name, wanted = need
+    if kind == "built-in":
+        module, _, built_in = name.partition(":")
+        return built_in not in vars(sys.modules.get(module, types))
+    tell = _TELLERS.get(kind)
     try:
-        if kind == "op":
-            return _op_digest(name) == wanted
-        if kind == "built-in":
-            module, _, built_in = name.partition(":")
-            return built_in not in vars(sys.modules.get(module, types))
-        value = _resolved(*name.split(":", 1))
-        content = Content(is_deep=kind == "called")
-        facts = content.facts(value)
+        return tell is not None and tell(name) == wanted
     except UnprovableError:
         return False
-    return wanted in content.codes if kind == "inlined" else digest(facts) == wanted
 
 
-def _resolved(module: str, qualname: str) -> object:
-    """Return what a name stands for now; of a function inside another, the outer one.
+def _inlined_digest(name: str) -> str:
+    """Tell a function with what it holds: one that only holds the traced code is another function."""
+    return digest(Content().facts(_resolved(name)))
+
+
+def _called_digest(name: str) -> str:
+    return digest(Content(is_deep=True).facts(_resolved(name)))
+
+
+_TELLERS: Mapping[str, Callable[[str], str]] = {
+    "called": _called_digest,
+    "inlined": _inlined_digest,
+    "method": method_digest,
+    "op": operator_digest,
+}
+"""How the digest of each kind of need is found from its name."""
+
+
+def _resolved(name: str) -> object:
+    """Return what `module:qualname` stands for now; of a function inside another, the outer one.
 
     Raises:
         UnprovableError: When there is nothing of that name.
     """
+    module, _, qualname = name.partition(":")
     found: Any = sys.modules.get(module)
     for part in qualname.partition(".<locals>")[0].split("."):
         try:
@@ -164,46 +158,63 @@ def _unwrapped(value: Any) -> object:
     return value
 
 
-def _is_known_by_release(code: types.CodeType) -> bool:
-    name = code.co_filename
-    if name.startswith("<frozen "):
-        return True
-    is_installed = "site-packages" in name.removeprefix(_STDLIB_FOLDER) or "dist-packages" in name
-    return name.startswith(_TORCHS_FOLDER) or (name.startswith(_STDLIB_FOLDER) and not is_installed)
-
-
-def _name_of(code: types.CodeType, scope: dict[str, Any]) -> str:
-    """Return `module:qualname` of a traced code object: in the frame's module, or in the one of its file."""
-    modules = [str(scope.get("__name__")), *_modules_of_file(code.co_filename), "__main__"]
-    wanted = code_digest(code)
-    for module in dict.fromkeys(modules):
-        name = f"{module}:{code.co_qualname}"
-        if _is_met(("inlined", name, wanted)):
-            return name
+def _inlined(code: types.CodeType, scope: dict[str, Any]) -> Need:
+    """Return the need of a traced code object: its function is in the frame's module, or in the one of its file."""
+    modules = [str(scope.get("__name__")), *modules_of_file(code.co_filename), "__main__"]
+    for name in dict.fromkeys(f"{module}:{code.co_qualname}" for module in modules):
+        facts = _facts_if_of(code, name)
+        if facts is not None:
+            return "inlined", name, digest(facts)
     raise UnprovableError(f"it inlined {code.co_qualname}, which cannot be found by that name")
+
+
+def _facts_if_of(code: types.CodeType, name: str) -> Facts | None:
+    content = Content()
+    try:
+        facts = content.facts(_resolved(name))
+    except UnprovableError:
+        return None
+    return facts if code_digest(code) in content.codes else None
+
+
+def _check_numbers(code: types.CodeType, scope: dict[str, Any]) -> None:
+    """Refuse code that asks Python for a number which only this process has."""
+    for name in sorted(mentions_of(code).global_names & _NUMBERS_OF_THIS_PROCESS):
+        if _globals_of(code, scope).get(name, getattr(builtins, name)) is getattr(builtins, name):
+            raise UnprovableError(f"it asks for `{name}`, which is another number in every process")
+
+
+def _globals_of(code: types.CodeType, scope: dict[str, Any]) -> dict[str, Any]:
+    module = sys.modules.get(next(modules_of_file(code.co_filename), ""))
+    return scope if module is None else vars(module)
 
 
 def _built_ins_of(code: types.CodeType, scope: dict[str, Any]) -> Iterator[Need]:
     """Yield the names that a code object takes from Python itself; a global of that name would take their place."""
-    module = next(_modules_of_file(code.co_filename), str(scope.get("__name__")))
+    module = next(modules_of_file(code.co_filename), str(scope.get("__name__")))
     known = vars(sys.modules[module]) if module in sys.modules else scope
     names = (name for name in code.co_names if hasattr(builtins, name) and name not in known)
     yield from (("built-in", f"{module}:{name}", "") for name in names)
 
 
-def _modules_of_file(filename: str) -> Iterator[str]:
-    return (name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) == filename)
-
-
 def _graph_needs(graph: Any, *, is_whole: bool) -> Iterator[Need]:
-    for target in _targets(graph, is_whole=is_whole):
-        need = _need_of_target(target)
-        if need is not None:
-            yield need
+    """Yield the needs of a graph.
+
+    Args:
+        graph: An FX graph.
+        is_whole: Whether the graph must hold nothing but calls, and every method is told. Else only those that are not
+            torch's own are.
+    """
+    nodes = tuple(_nodes(graph, is_whole=is_whole))
+    for target in _targets(nodes):
+        yield from _needs_of_target(target)
+    for name in methods_of(nodes):
+        if is_whole or not is_torchs_own(name):
+            yield "method", name, method_digest(name)
 
 
-def _targets(graph: Any, *, is_whole: bool) -> Iterator[Any]:
-    """Yield what a graph calls, what the graphs inside it call, and the operators that are handed to others.
+def _nodes(graph: Any, *, is_whole: bool) -> Iterator[Any]:
+    """Yield the nodes of a graph and of the graphs inside it.
 
     Args:
         graph: An FX graph.
@@ -216,15 +227,21 @@ def _targets(graph: Any, *, is_whole: bool) -> Iterator[Any]:
     for node in graph.nodes:
         if node.op == "call_module" and is_whole:
             raise UnprovableError("its graph holds a module")
-        if node.op == "get_attr":
-            inner = _attribute(owner, node.target)
-            if isinstance(inner, torch.fx.GraphModule):
-                yield from _targets(inner.graph, is_whole=is_whole)
-            elif is_whole:
-                raise UnprovableError("its graph holds a tensor")
-        elif node.op == "call_function":
-            yield node.target
-            yield from (each for each in node.args if isinstance(each, torch._ops.OpOverload))
+        inner = _attribute(owner, node.target) if node.op == "get_attr" else None
+        if isinstance(inner, torch.fx.GraphModule):
+            yield from _nodes(inner.graph, is_whole=is_whole)
+        elif node.op == "get_attr" and is_whole:
+            raise UnprovableError("its graph holds a tensor")
+        else:
+            yield node
+
+
+def _targets(nodes: Iterable[Any]) -> Iterable[Any]:
+    """Return what nodes call, and the operators that they hand to others, each once."""
+    calls = [node for node in nodes if node.op == "call_function"]
+    called = {id(node.target): node.target for node in calls}
+    handed = {id(each): each for node in calls for each in node.args if isinstance(each, torch._ops.OpOverload)}
+    return (called | handed).values()
 
 
 def _attribute(owner: Any, target: str) -> Any:
@@ -233,65 +250,29 @@ def _attribute(owner: Any, target: str) -> Any:
     return owner
 
 
-def _need_of_target(target: Any) -> Need | None:
-    if isinstance(target, (torch._ops.OpOverload, torch._ops.OpOverloadPacket)):
-        name = _op_name(target)
-        return ("op", name, _op_digest(name)) if _is_foreign_op(target) and _has_python_parts(name) else None
-    if isinstance(target, torch._ops.HigherOrderOperator) or not isinstance(target, types.FunctionType):
-        return _need_of_object(target)
-    if _is_known_by_release(target.__code__):
-        return None
-    name = f"{target.__module__}:{target.__qualname__}"
-    return ("called", name, digest(Content(is_deep=True).facts(target)))
+def _needs_of_target(target: Any) -> Iterator[Need]:
+    if is_operator(target):
+        if is_foreign(target):
+            name = operator_name(target)
+            yield "op", name, operator_digest(name)
+    elif not isinstance(target, types.FunctionType):
+        _check_object(target)
+    elif not is_by_release(target.__code__):
+        name = f"{target.__module__}:{target.__qualname__}"
+        yield "called", name, digest(Content(is_deep=True).facts(target))
 
 
-def _need_of_object(target: Any) -> Need | None:
+def _check_object(target: Any) -> None:
     """Let torch's own objects and what is built into Python pass, and nothing else."""
     module = getattr(target, "__module__", None) or type(target).__module__
-    package = str(module).partition(".")[0]
-    if package in ("torch", "_operator", "operator") or package in sys.stdlib_module_names:
-        return None
-    raise UnprovableError(f"its graph calls a {type(target).__name__} of {module}")
+    if not is_module_by_release(module):
+        raise UnprovableError(f"its graph calls a {type(target).__name__} of {module}")
 
 
-def _op_name(target: Any) -> str:
-    packet = target.overloadpacket if isinstance(target, torch._ops.OpOverload) else target
-    return str(packet._qualified_op_name)
-
-
-def _is_foreign_op(target: Any) -> bool:
-    if not isinstance(target, (torch._ops.OpOverload, torch._ops.OpOverloadPacket)):
-        return False
-    return _op_name(target).partition("::")[0] not in _TORCHS_NAMESPACES
-
-
-def _has_python_parts(name: str) -> bool:
-    """Say whether any part of an operator is Python; those of a library in C++ are what its release is."""
-    if name in OPDEFS or _fake_of(name) is not None:
-        return True
-    beginning = name.replace("::", "/")
-    return any(each.startswith((f"{beginning}/", f"{beginning}.")) for each in library._impls)
-
-
-def _op_digest(name: str) -> str:
-    definition = OPDEFS.get(name)
-    if definition is None:
-        raise UnprovableError(f"operator {name} was not made by torch.library.custom_op")
-    return digest(Content(is_deep=True).facts(definition))
-
-
-def _fake_of(name: str) -> Any:
-    kernel = simple_registry.singleton.find(name).fake_impl.kernel
-    return None if kernel is None else kernel.func
-
-
-def _fake_digest(name: str) -> str:
-    definition = OPDEFS.get(name)
-    fake = definition._abstract_fn if definition is not None else _fake_of(name)
-    return digest(Content(is_deep=True).facts(fake))
-
-
-def _package_of(value: Any) -> str:
+def _comes_with_torch(value: Any) -> bool:
+    """Say whether a decomposition is torch's own, whatever name a decorator gave it."""
     if isinstance(value, functools.partial):
-        return _package_of(value.func)
-    return str(getattr(value, "__module__", None) or type(value).__module__)
+        return _comes_with_torch(value.func)
+    module = getattr(value, "__module__", None) or type(value).__module__
+    is_named_so = str(module).partition(".")[0] == "torch"
+    return is_named_so and (not isinstance(value, types.FunctionType) or is_by_release(value.__code__))

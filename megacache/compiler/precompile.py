@@ -53,7 +53,7 @@ class Precompile:
     def __init__(self, sink: Callable[[RawEvent], None], shelf: Shelf) -> None:
         self.faults: list[Fault] = []
         self._keeper = Keeper(sink)
-        self._server = Server(sink, shelf)
+        self._server = Server(sink, shelf, self._note_fault)
         self._undo: list[Callable[[], None]] = []
         self._local = threading.local()
 
@@ -164,8 +164,12 @@ class Precompile:
         try:
             return action()
         except Exception:  # noqa: BLE001  the user's compile goes on, whatever happened to us
-            self.faults.append(Fault(time.time_ns() // 1000, "precompile", traceback.format_exc(limit=-4)))
+            self._note_fault()
             return None
+
+    def _note_fault(self) -> None:
+        """Note the exception that is handled."""
+        self.faults.append(Fault(time.time_ns() // 1000, "precompile", traceback.format_exc(limit=-4)))
 
 
 def _see_forward(making: Making, facts: dict[str, Any]) -> None:

@@ -28,7 +28,7 @@ from torch._dynamo.guards import CheckFunctionManager, convert_int_to_concrete_v
 from torch._dynamo.output_graph import OutputGraphCommon, OutputGraphGuardsState
 from torch._dynamo.source import GlobalSource
 from torch._dynamo.symbolic_convert import _import_module  # it remembers, and torch compares what it puts there
-from torch._guards import Guard, GuardsSet
+from torch._guards import ChainedSource, Guard, GuardsSet
 from torch.utils import _pytree
 from torch.utils._ordered_set import OrderedSet
 from torch.utils.weak import TensorWeakRef
@@ -128,7 +128,11 @@ class GuardState:
         if getattr(output_graph, "backward_state", None):
             raise UnprovableError("it registers a hook on a gradient")
         return cls(
-            guards=tuple((each.originating_source, _without_values(each.create_fn)) for each in output_graph.guards),
+            guards=tuple(
+                (each.originating_source, _without_values(each.create_fn))
+                for each in output_graph.guards
+                if not _is_of_named_tuple(each.originating_source, output_graph.global_scope)
+            ),
             key_order=tuple(output_graph.guard_on_key_order),
             sizes=_pytree.tree_map(convert_int_to_concrete_values, output_graph.input_source_to_sizes_strides),
             relations=tuple(output_graph.aotautograd_guards),
@@ -323,6 +327,17 @@ def name_in(scope: Scope, state: GuardState) -> list[str]:
 def _builtins_of(scope: Scope) -> object:
     found = scope.get("__builtins__", builtins)
     return found.__dict__ if isinstance(found, types.ModuleType) else found
+
+
+def _is_of_named_tuple(source: Any, scope: Scope) -> bool:
+    """Say whether a source reads the namespace that Python makes for the `__new__` of a named tuple.
+
+    It has no name in another process, and is the same for the same fields; the guard of the class tells those.
+    """
+    while isinstance(source, ChainedSource):
+        source = source.base
+    held = scope.get(source.global_name) if isinstance(source, GlobalSource) else None
+    return isinstance(held, dict) and str(held.get("__name__")).startswith("namedtuple_") and "_tuple_new" in held
 
 
 def _without_values(create: Any) -> Any:

@@ -5,10 +5,12 @@ Layer: compiler.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 from torch._dynamo import convert_frame
+from torch._dynamo.guards import get_guard_fail_reason_helper
 from torch._dynamo.types import GuardedCode
 from torch._dynamo.utils import orig_code_map
 
@@ -26,7 +28,11 @@ from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 from megacache.explain import sentence_of_change
 from megacache.model import GUARDED_CODE
 
-_INSTALLED = ("__compiled_fn", "__resume_at")
+_OTHER_TENSOR = re.compile(r"^tensor '(?P<name>.+)' (?P<what>.+) mismatch(?: at index \d+)?\. (?P<values>.+)$")
+_ONE_TENSOR = re.compile(r"^Duplicate tensors found: \[(?P<names>.+)\]$")
+
+Misses = dict[tuple[str, str], None]
+"""Cache key and reason of what was not served, each pair once."""
 
 
 class Server:
@@ -35,11 +41,13 @@ class Server:
     Args:
         sink: Takes each event, in the thread in which it happened.
         shelf: What may be served.
+        note_fault: Is called while an exception that should not be is handled.
     """
 
-    def __init__(self, sink: Callable[[RawEvent], None], shelf: Shelf) -> None:
+    def __init__(self, sink: Callable[[RawEvent], None], shelf: Shelf, note_fault: Callable[[], None]) -> None:
         self._sink = sink
         self._shelf = shelf
+        self._note_fault = note_fault
 
     def serve(self, frame: Frame, compile_id: Any) -> GuardedCode | None:
         """Return a guarded code whose every condition holds now, or None.
@@ -50,36 +58,35 @@ class Server:
         """
         if self._shelf.is_empty:
             return None
-        reasons: list[tuple[Variant, str]] = []
+        misses: Misses = {}
         for variant in self._shelf.variants(frame.place.family):
             try:
                 return self._proven(frame, variant, compile_id)
-            except UnprovableError as error:
-                reasons.append((variant, str(error)))
-            except (ArtifactNotFoundError, CorruptBundleError) as error:
-                reasons.append((variant, f"it cannot be read: {error}"))
-        self._tell_misses(frame, reasons or list(self._edited(frame)))
+            except Exception as error:  # noqa: BLE001  one variant that fails must not stop the others
+                misses[variant.key, self._reason(error)] = None
+        self._tell_misses(frame, misses or self._edited(frame))
         return None
 
     def _proven(self, frame: Frame, variant: Variant, compile_id: Any) -> GuardedCode:
         """Return the guarded code of one variant; the globals are as they were if it cannot be proven."""
-        known = set(frame.global_scope)
+        frame.check(variant.facts)
+        state = replay.GuardState.load(variant.body.guards)
+        new_names = replay.name_in(frame.global_scope, state)
         try:
-            return self._tried(frame, variant, compile_id)
+            return self._tried(frame, variant, state, compile_id)
         except BaseException:
-            for name in set(frame.global_scope) - known:
-                if not name.startswith(_INSTALLED):  # torch removes those when their code goes
-                    del frame.global_scope[name]
+            for name in new_names:
+                frame.global_scope.pop(name, None)
             raise
 
-    def _tried(self, frame: Frame, variant: Variant, compile_id: Any) -> GuardedCode:
+    def _tried(self, frame: Frame, variant: Variant, state: replay.GuardState, compile_id: Any) -> GuardedCode:
         facts, body = variant.facts, variant.body
-        frame.check(facts)
-        live = _replayed(frame, body.guards)
+        with muted():
+            live = replay.Replay(frame.code, state, frame.local_scope, frame.global_scope)
         if live.proofs != facts.proofs:
             raise UnprovableError(sentence_of_change(facts.proofs, live.proofs))
         if not live.holds(frame.local_scope):
-            raise UnprovableError("its sizes are others than those it was compiled for")
+            raise UnprovableError(_failed_guard(live, frame))
         unmet = first_unmet(facts.needs)
         if unmet is not None:
             raise UnprovableError(f"{_described(unmet)} changed since it was compiled")
@@ -128,29 +135,59 @@ class Server:
         self._sink(BytecodeMade(compile_id=compile_id, code=frame.code, names=names, resumes=resumes))
         self._sink(TraceEvent(compile_id=compile_id, metadata={"dynamo_cpp_guards_str": {}}, payload=guards))
 
-    def _tell_misses(self, frame: Frame, reasons: list[tuple[Variant, str]]) -> None:
-        for variant, reason in reasons:
-            self._sink(ArtifactMissed(compile_id=frame.compile_id, cache_key=variant.key, reason=reason))
+    def _reason(self, error: Exception) -> str:
+        """Say why a variant is not served; is called while the exception is handled."""
+        if isinstance(error, UnprovableError):
+            return str(error)
+        if isinstance(error, (ArtifactNotFoundError, CorruptBundleError)):
+            return f"it cannot be read: {error}"
+        self._note_fault()
+        return f"its proof failed with {type(error).__name__}: {error}"
 
-    def _edited(self, frame: Frame) -> Iterator[tuple[Variant, str]]:
-        """Yield what is stored of other code under the frame's name."""
+    def _tell_misses(self, frame: Frame, misses: Misses) -> None:
+        for key, reason in misses:
+            self._sink(ArtifactMissed(compile_id=frame.compile_id, cache_key=key, reason=reason))
+
+    def _edited(self, frame: Frame) -> Misses:
+        """Return what is stored of other code under the frame's name."""
         place = frame.place
-        for family in self._shelf.families_at(place_of(place.module, place.qualname)):
-            for variant in self._shelf.variants(family):
-                yield variant, f"`{place.qualname}` changed since it was compiled"
+        families = self._shelf.families_at(place_of(place.module, place.qualname))
+        keys = (variant.key for family in families for variant in self._shelf.variants(family))
+        return dict.fromkeys((key, f"`{place.qualname}` changed since it was compiled") for key in keys)
 
 
-def _replayed(frame: Frame, guards: bytes) -> replay.Replay:
-    state = replay.GuardState.load(guards)
-    replay.name_in(frame.global_scope, state)
-    with muted():
-        return replay.Replay(frame.code, state, frame.local_scope, frame.global_scope)
+def _failed_guard(live: replay.Replay, frame: Frame) -> str:
+    """Say which check the live frame does not pass; torch asks one after the other."""
+    try:
+        told = get_guard_fail_reason_helper(live.guard_manager, frame.local_scope, None, None)
+    except Exception as error:  # noqa: BLE001  a check may raise where the one before it failed
+        return f"its guards do not hold, and to ask which raises {type(error).__name__}"
+    return _sentence_of_failure(told.removeprefix("None: ").partition("\n")[0].partition("  # ")[0].strip())
+
+
+def _sentence_of_failure(told: str) -> str:
+    """Turn torch's words for a failed check into a sentence.
+
+    Source: `TENSOR_MATCH` and `NO_TENSOR_ALIASING` in `torch/csrc/dynamo/guards.cpp`, 2.13.0 to 2.15.0.
+    """
+    tensor = _OTHER_TENSOR.match(told)
+    if tensor is not None:
+        return f"tensor `{tensor['name']}` has another {tensor['what']}: {tensor['values']}"
+    same = _ONE_TENSOR.match(told)
+    if same is not None:
+        return f"{same['names'].replace(chr(34), '`')} are one tensor now"
+    return f"guard `{told}` does not hold"
 
 
 def _described(need: Need) -> str:
     kind, name, _ = need
-    if kind == "op":
-        return f"operator `{name}`"
-    if kind == "built-in":
-        return f"what `{name.partition(':')[2]}` means"
-    return f"`{name.partition(':')[2]}`, which it {kind},"
+    own_name = name.partition(":")[2]
+    match kind:
+        case "op":
+            return f"operator `{name}`"
+        case "method":
+            return f"method `{name}` of tensors"
+        case "built-in":
+            return f"what `{own_name}` means"
+        case _:
+            return f"`{own_name}`, which it {kind},"

@@ -40,6 +40,7 @@ class Variant:
         self._stored = stored
         self._content: bytes | None = None
         self._facts: Facts | None = None
+        self._body: Body | None = None
 
     @property
     def facts(self) -> Facts:
@@ -51,7 +52,9 @@ class Variant:
     @property
     def body(self) -> Body:
         """What is run; asking loads it."""
-        return body_of(self._read())
+        if self._body is None:
+            self._body = body_of(self._read())
+        return self._body
 
     def _read(self) -> bytes:
         if self._content is None:
@@ -64,7 +67,7 @@ class Shelf:
 
     def __init__(self) -> None:
         self._by_key: defaultdict[tuple[str, str], dict[str, Stored]] = defaultdict(dict)
-        self._families: defaultdict[str, dict[str, Variant]] = defaultdict(dict)
+        self._families: defaultdict[str, dict[str, dict[str, Variant]]] = defaultdict(dict)
         self._places: defaultdict[str, dict[str, None]] = defaultdict(dict)
 
     @property
@@ -79,12 +82,19 @@ class Shelf:
             self._by_key[artifact.artifact_type, artifact.cache_key][artifact.content_sha256] = stored
             if artifact.artifact_type == GUARDED_CODE:
                 family = family_in(artifact.cache_key)
-                self._families[family][artifact.cache_key] = Variant(stored)
+                contents = self._families[family].setdefault(artifact.cache_key, {})
+                contents.pop(artifact.content_sha256, None)
+                contents[artifact.content_sha256] = Variant(stored)
                 self._places[family.rpartition("@")[0]][family] = None
 
     def variants(self, family: str) -> tuple[Variant, ...]:
-        """Return the stored variants of a code object, in the order in which they were compiled."""
-        return tuple(self._families.get(family, {}).values())
+        """Return the stored variants of a code object, in the order in which they were compiled.
+
+        Of one key there may be several contents. They demand the same, but a newer one may be damaged, or lack its
+        graph: it comes first, and the older ones after it.
+        """
+        keys = self._families.get(family, {}).values()
+        return tuple(variant for contents in keys for variant in reversed(contents.values()))
 
     def families_at(self, place: str) -> tuple[str, ...]:
         """Return the stored families of one name: more than one when its code was edited."""

@@ -1,4 +1,4 @@
-"""System: what this process compiles with, and which options of torch are not at their defaults.
+"""System: what this process compiles with.
 
 Layer: compiler.
 """
@@ -11,13 +11,10 @@ import subprocess
 import sys
 from functools import cache
 from hashlib import sha256
-from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from megacache.compiler.content import Content, digest
-from megacache.compiler.needs import foreign_decompositions
 from megacache.model import SystemInfo
 
 if TYPE_CHECKING:
@@ -26,16 +23,8 @@ if TYPE_CHECKING:
 SCALAR = "scalar"
 """The CPU ISA when inductor finds none that it can vectorize for."""
 
-CONFIG_MODULES = {
-    "dynamo": "torch._dynamo.config",
-    "functorch": "torch._functorch.config",
-    "inductor": "torch._inductor.config",
-}
-
 _X86 = ("x86_64", "AMD64")
-_LONGEST_VALUE = 200
 _COMPILER_TIMEOUT_S = 10
-_PLAIN_TYPES = (bool, int, float, str, bytes, type(None), list, tuple, set, frozenset, dict)
 
 
 def live_system() -> SystemInfo:
@@ -64,59 +53,6 @@ def live_system() -> SystemInfo:
         "compiler_version": compiler_version(),
     }
     return SystemInfo(system_id=sha256(repr(facts).encode()).hexdigest()[:16], **facts)
-
-
-def live_config() -> dict[str, str]:
-    """Return the options of dynamo, functorch and inductor that differ from their defaults.
-
-    An option that torch itself leaves out of its cache keys is left out, unless its value is a pass or another
-    callable: those torch leaves out only because they do not pickle. A default that torch read from the environment at
-    its import is a default here too.
-
-    Returns:
-        The options by name, such as `{"inductor.epilogue_fusion": "False"}`, sorted.
-
-    Source: `ConfigModule`, `torch/utils/_config_module.py`, 2.13.0 to 2.15.0.
-    """
-    return {
-        f"{room}.{option}": _config_text(value)
-        for room, module in sorted(CONFIG_MODULES.items())
-        for option, value in sorted(_changed_options(import_module(module)).items())
-    }
-
-
-def config_digest() -> str:
-    """Return a digest of every option that changes code, those at their defaults too.
-
-    Torch reads some defaults from the environment, so they differ between processes.
-
-    Returns:
-        A digest, 32 hexadecimal digits.
-
-    Raises:
-        UnprovableError: When an option holds an object of the user's that does not tell what it is.
-    """
-    modules = [import_module(name) for name in CONFIG_MODULES.values()]
-    told = _config_digest(tuple(module.get_hash() for module in modules))
-    foreign = foreign_decompositions()
-    return digest((told, *foreign)) if foreign else told
-
-
-@cache
-def _config_digest(_hashes: tuple[bytes, ...]) -> str:
-    told = [
-        (room, option, _provable(value))
-        for room, module in sorted(CONFIG_MODULES.items())
-        for option, value in sorted(_counting_options(import_module(module), skips_defaults=False).items())
-    ]
-    return digest(tuple(told))
-
-
-def _provable(value: object) -> object:
-    if isinstance(value, _PLAIN_TYPES) or value is None:
-        return _config_text(value)
-    uuid = getattr(value, "uuid", None)  # a `CustomGraphPass` tells torch's own caches what it is
-    return repr(uuid()) if callable(uuid) else Content(is_deep=True).facts(value)
 
 
 def cpu_isa() -> str:
@@ -264,31 +200,3 @@ def _cpu_model() -> str | None:
         lines = []
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(models, None) or platform.processor() or None
-
-
-def _changed_options(module: Any) -> dict[str, Any]:
-    options = _counting_options(module, skips_defaults=True)
-    return {name: value for name, value in options.items() if value != module._config[name].default}
-
-
-def _counting_options(module: Any, *, skips_defaults: bool) -> dict[str, Any]:
-    """Return the options that torch does not leave out of its cache keys, or only since they do not pickle."""
-    prefixes = tuple(getattr(module, "_cache_config_ignore_prefix", ()))
-    ignored = {*getattr(module, "_save_config_ignore", ()), *module._compile_ignored_keys}
-    return {
-        name: value
-        for name, value in module._get_dict(skip_default=skips_defaults).items()
-        if not isinstance(value, _PLAIN_TYPES) or not (name in ignored or name.startswith(prefixes))
-    }
-
-
-def _config_text(value: object) -> str:
-    if isinstance(value, (set, frozenset)):
-        text = "{" + ", ".join(sorted(_config_text(each) for each in value)) + "}"
-    elif callable(value) and hasattr(value, "__qualname__"):
-        text = f"{value.__module__}.{value.__qualname__}"
-    elif isinstance(value, _PLAIN_TYPES):
-        text = repr(value)
-    else:
-        text = f"{type(value).__module__}.{type(value).__qualname__}"
-    return text if len(text) <= _LONGEST_VALUE else text[: _LONGEST_VALUE - 1] + "…"

@@ -1,6 +1,5 @@
 """What Dynamo wants compiled, and the circumstances: each difference is named, and what is not ours is left alone."""
 
-import dataclasses
 from dataclasses import replace
 
 import pytest
@@ -15,7 +14,7 @@ CODE = code_of("def f(x):\n    return x")
 def frame():
     from megacache.compiler.frames import Circumstances, Frame
 
-    circumstances = Circumstances("inductor {}", {}, {"inductor.epilogue_fusion": "False"}, "c")
+    circumstances = Circumstances("inductor {}", {}, {"inductor.epilogue_fusion": "False"}, "c", {"rank": "0 of 2"})
     return Frame(CODE, {"__name__": "m"}, {"x": 1}, "0/0", circumstances)
 
 
@@ -63,7 +62,9 @@ def test_facts_that_hold_pass(frame, facts):
             {"config": {"inductor.epilogue_fusion": "False", "dynamo.a.b": "1"}},
             "dynamo option `a.b` is at its default now, was 1",
         ),
-        ({"config_digest": "other"}, "an option of torch that the environment sets is another one now"),
+        ({"config_digest": "other"}, "an option of torch that holds an object or that the environment sets"),
+        ({"distributed": {"rank": "1 of 4"}}, "rank is 0 of 2 now, was 1 of 4"),
+        ({"distributed": {}}, "rank is 0 of 2 now, was absent"),
     ],
 )
 def test_what_is_another_thing_now_is_named(frame, facts, change, reason):
@@ -102,6 +103,15 @@ def test_a_backend_is_told_with_its_options():
     )
 
 
+def test_an_option_that_holds_more_than_a_number_is_told_by_what_it_holds():
+    names = {
+        backend_name(post_grad_fusion_options=value)
+        for value in [{"a": 1}, {"a": 2}, {"a": "1"}, {"a": True}, {"a": [1]}, {"a": (1,)}]
+    }
+    assert len(names) == 6
+    assert backend_name(post_grad_fusion_options={"a": {"b"}}) == backend_name(post_grad_fusion_options={"a": {"b"}})
+
+
 def test_a_filter_of_guards_is_told_by_what_it_does():
     from types import SimpleNamespace
 
@@ -115,63 +125,27 @@ def test_a_filter_of_guards_is_told_by_what_it_does():
     assert len({name(text, WANTED="a"), name(text, WANTED="b"), name(text.replace("==", "!="), WANTED="a")}) == 3
 
 
-def digest_with(**options):
-    from torch._inductor import config
+def test_what_no_other_process_could_compare_is_neither_kept_nor_served_and_says_why(machine, define):
+    """The options are told before the frame is traced."""
+    import torch
+    from torch._inductor.custom_graph_pass import CustomGraphPass
 
-    from megacache.compiler.system import config_digest
+    class Nothing(CustomGraphPass):
+        def __call__(self, graph):
+            pass
 
-    with config.patch(**options):
-        return config_digest()
+        def uuid(self):
+            return None
 
+    def run(options):
+        text = "import torch\n\ndef f(x):\n    return torch.addmm(x, x, x, alpha=2)\n"
+        return torch.compile(define(text).f, options=options)(torch.ones(2, 2))
 
-def test_an_option_changes_the_digest_and_comes_back():
-    assert digest_with(epilogue_fusion=False) != digest_with(epilogue_fusion=True) == digest_with()
-
-
-@dataclasses.dataclass
-class Pass:
-    """A pass as a `CustomGraphPass` is: called with the graph, and telling its version."""
-
-    def __call__(self, graph):
-        return graph
-
-    def uuid(self):
-        return VERSION
-
-
-VERSION = b"1"
-
-
-@pytest.mark.xfail(raises=AssertionError, reason="the digest is remembered by torch's own hash, which takes the `repr`")
-def test_another_version_of_a_pass_is_another_digest(monkeypatch):
-    before = digest_with(post_grad_custom_pre_pass=Pass())
-    monkeypatch.setitem(globals(), "VERSION", b"2")
-    assert digest_with(post_grad_custom_pre_pass=Pass()) != before
-
-
-@pytest.mark.xfail(raises=AssertionError, reason="the text of a long option is cut before it is digested")
-def test_the_end_of_a_long_option_counts():
-    first, second = ({"a" * 300: {}, "b": {"value": number}} for number in (1, 2))
-    assert digest_with(post_grad_fusion_options=first) != digest_with(post_grad_fusion_options=second)
-
-
-def test_a_pass_that_is_a_function_is_told_by_what_it_does():
-    def make(text):
-        scope = {"__name__": "m"}
-        exec(text, scope)  # noqa: S102  the text is ours
-        return scope["f"]
-
-    texts = ["def f(graph): return graph", "def f(graph): return None", "\n\ndef f(graph): return graph"]
-    one, other, moved = (digest_with(post_grad_custom_pre_pass=make(text)) for text in texts)
-    assert one != other
-    assert one == moved
-
-
-def test_an_option_without_content_is_unprovable():
-    from megacache.compiler.content import UnprovableError
-
-    with pytest.raises(UnprovableError):
-        digest_with(post_grad_custom_pre_pass=object())
+    machine.run(lambda: run({}))
+    heard = machine.run(lambda: run({"post_grad_custom_pre_pass": Nothing()}))
+    assert heard.kept == heard.served == heard.faults == []
+    reason = "option `post_grad_custom_pre_pass` cannot be compared: its uuid() is None, which asks not to be kept"
+    assert heard.reasons == [reason, reason]  # of the miss, and of what was made
 
 
 def test_a_frame_is_ours_only_as_dynamo_makes_it_for_inductor(machine, define):

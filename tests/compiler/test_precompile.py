@@ -574,3 +574,112 @@ def test_a_frame_that_is_not_served_gets_no_names_of_ours(machine, define, x):
         return [name for name in vars(module) if "megacache" in name]
 
     assert machine.run(run).result == []
+
+
+def test_one_variant_whose_proof_fails_does_not_stop_the_others(machine, define, x, monkeypatch):
+    from megacache.compiler import replay
+
+    for n in (2, 3):
+        machine.run(lambda n=n: compiled(define(NUMBERS).f, x, n))
+    load, states = replay.GuardState.load, []
+
+    def fails_first(data):
+        states.append(data)
+        if len(states) == 1:
+            raise RuntimeError("no")
+        return load(data)
+
+    monkeypatch.setattr(replay.GuardState, "load", fails_first)
+    again = machine.run(lambda: compiled(define(NUMBERS).f, x, 3))
+    assert again.is_served
+    assert again.result[1] == "3"
+    assert len(again.faults) == 1
+    assert "RuntimeError: no" in again.faults[0]
+
+
+def test_a_proof_that_fails_is_a_miss_with_its_reason_and_a_fault(machine, define, x, monkeypatch):
+    from megacache.compiler import serving
+
+    machine.run(lambda: compiled(define(MATMUL).f, x))
+
+    def fails(_needs):
+        raise RuntimeError("no")
+
+    monkeypatch.setattr(serving, "first_unmet", fails)
+    again = machine.run(lambda: compiled(define(MATMUL).f, x))
+    assert again.reasons == ["its proof failed with RuntimeError: no"]
+    assert len(again.kept) == len(again.faults) == 1
+    assert again.result.equal(define(MATMUL).f(x))
+
+
+def test_globals_that_the_user_makes_meanwhile_stay(machine, define, x, monkeypatch):
+    """A proof that fails takes back the names that it put there, and no others."""
+    from megacache.compiler import replay
+    from megacache.compiler.content import UnprovableError
+
+    machine.run(lambda: compiled(define(GLOBAL).f, x))
+    module = define(GLOBAL)
+    before = set(vars(module))
+
+    def fails(_replay, _code, _state, _local_scope, global_scope, *_):
+        global_scope["made_by_the_user"] = 1
+        assert len(global_scope) > len(before) + 1
+        raise UnprovableError("no")
+
+    monkeypatch.setattr(replay.Replay, "__init__", fails)
+    heard = machine.run(lambda: compiled(module.f, x))
+    assert heard.reasons == ["no", "no"]  # of the miss, and of what was made
+    assert module.made_by_the_user == 1
+    assert [name for name in vars(module) if "megacache" in name] == []
+
+
+@pytest.mark.parametrize("damage", [b"", b"damaged", b"no aot"])
+def test_an_older_content_serves_where_the_newest_cannot(machine, define, x, damage):
+    from dataclasses import replace
+    from hashlib import sha256
+
+    from megacache.compiler.guarded_code import body_of, encode, facts_of
+    from megacache.model import Artifact
+
+    (event,) = machine.run(lambda: compiled(define(MATMUL).f, x)).kept
+    if damage == b"no aot":
+        facts, body = facts_of(event.content), body_of(event.content)
+        damage = encode(replace(facts, aot_sha256="0" * 64), body)
+    digest = sha256(damage).hexdigest()
+    newest = Artifact(
+        artifact_type=event.artifact_type,
+        cache_key=event.cache_key,
+        content_sha256=digest,
+        size_bytes=len(damage),
+        system_id="here",
+        added_us=1,
+    )
+    machine.shelf.put([newest], {digest: damage}.__getitem__)
+    again = machine.run(lambda: compiled(define(MATMUL).f, x))
+    assert again.is_served
+    assert again.faults == []
+
+
+SIZES = """
+import torch
+
+def f(x, y):
+    return torch.addmm(x, y, x) if x.size(0) < 8 else torch.mm(x, y)
+"""
+
+
+def test_a_guard_that_does_not_hold_is_named(machine, define):
+    import torch
+
+    def run(size, other=None, **options):
+        given = torch.ones(size, size)
+        with torch.no_grad():
+            return torch.compile(define(SIZES).f, **options)(given, torch.ones(size, size) if other is None else given)
+
+    machine.run(lambda: run(4, dynamic=True))
+    assert machine.run(lambda: run(9, dynamic=True)).reasons == ["guard `2 <= x.size()[0] <= 7` does not hold"]
+    machine.run(lambda: run(4, dynamic=False))
+    reasons = machine.run(lambda: run(5, dynamic=False)).reasons
+    assert reasons[-1] == "tensor `x` has another size: expected 4, actual 5"
+    reasons = machine.run(lambda: run(4, "the same", dynamic=False)).reasons
+    assert "`x`, `y` are one tensor now" in reasons

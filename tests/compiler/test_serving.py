@@ -1101,7 +1101,6 @@ args = (linear(), x)
     )
 
 
-@stale("the methods of `torch.Tensor` are not told: a guard of a tensor compares its type alone")
 def test_a_method_of_tensors_that_is_patched_is_seen(scene):
     check_change(
         scene,
@@ -1119,7 +1118,6 @@ def f(x):
     )
 
 
-@stale("rank and size of the process group are constants of the graph, and no guard reads them")
 def test_the_rank_of_the_process_is_seen(scene):
     check_change(
         scene,
@@ -1206,7 +1204,6 @@ def run(function):
     )
 
 
-@stale("an option is told by its `repr`, which says nothing of a pass but what its author wants")
 def test_an_edited_pass_among_the_options_is_seen(scene):
     text = """
 from torch._inductor.custom_graph_pass import CustomGraphPass
@@ -1233,7 +1230,6 @@ def run(function):
     check_change(scene, text)
 
 
-@stale("`id` of a function, and `hash` of a text, are constants of the graph")
 def test_a_number_that_only_this_process_has_is_no_constant(scene):
     """`id` breaks the graph in 2.15.0; the hash of a text is another one in every process."""
     check_change(scene, "def f(x):\n    return add(x, id(f) % 997)\n")

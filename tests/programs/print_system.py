@@ -10,7 +10,7 @@ import torch._functorch.config
 import torch._inductor.config
 from torch._inductor import cpu_vec_isa
 
-from megacache.compiler import system
+from megacache.compiler import options, system
 
 
 def timed_ms(function):
@@ -35,7 +35,7 @@ if "--probe" in sys.argv:
     facts["after_probe"] = system.cpu_isa()
 
 inductor, dynamo = torch._inductor.config, torch._dynamo.config
-facts["default_config"] = system.live_config()
+facts["default_config"] = options.live_config()
 inductor.epilogue_fusion = False
 inductor.max_autotune = True
 inductor.max_autotune = False
@@ -45,5 +45,5 @@ inductor.post_grad_custom_pre_pass = timed_ms
 dynamo.capture_scalar_outputs = True
 dynamo.recompile_limit = 99
 torch._functorch.config.cse = False
-facts["config"], facts["config_ms"] = timed_ms(system.live_config)
+facts["config"], facts["config_ms"] = timed_ms(options.live_config)
 print(json.dumps(facts))
