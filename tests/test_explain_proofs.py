@@ -89,3 +89,17 @@ def test_text_of_the_users_that_looks_like_a_guard_is_only_text():
     line = "| | +- EQUALS_MATCH: L['text'] == \"+- ID_MATCH: ___check_obj_id(G['f'], " + "9" * 32 + ')"'
     live = [*STORED, line]
     assert sentence_of_change(STORED, live).startswith("guard `text == ")
+
+
+def test_what_is_there_now_and_what_is_gone_is_named():
+    line = "G['len'] reaches " + "9" * 32
+    assert sentence_of_change(STORED, (*STORED, line)) == "`len` is there now, and was not"
+    assert sentence_of_change((*STORED, line), STORED) == "`len` is no longer there"
+
+
+def test_guards_that_read_something_else_are_named():
+    hooks = "| +- GuardManager: source=L['net']._forward_hooks[{}], accessed_by=DictGetItemGuardAccessor({})"
+    then, now = ((*STORED, hooks.format(number, number)) for number in (0, 7))
+    assert (
+        sentence_of_change(then, now) == "its guards read `net._forward_hooks[7]` now, and not `net._forward_hooks[0]`"
+    )

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Collection, Mapping
+from dataclasses import replace
 from functools import partial
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
@@ -21,8 +22,9 @@ from torch._dynamo.bytecode_transformation import unique_id
 from torch._dynamo.symbolic_convert import _import_module
 from torch._dynamo.utils import CleanupHook, CleanupManager
 
-from megacache.compiler import replay
+from megacache.compiler.constants import constants_in, values_of, with_constants, without_constants
 from megacache.compiler.content import UnprovableError
+from megacache.compiler.guard_state import BUILTINS_ALIAS, module_alias
 from megacache.compiler.guarded_code import Body, Name, names_in, renamed
 
 Scope = dict[str, Any]
@@ -55,7 +57,9 @@ def body_of(
         elif name in imports:
             names[name] = Name(name, "module", imports[name])
     placeholders = {name: each.placeholder for name, each in names.items()}
-    return Body(renamed(code, placeholders), tuple(names.values()), guards)
+    constants = constants_in(code, *(each.code for each in names.values() if each.code is not None))
+    stored = without_constants(renamed(code, placeholders), constants)
+    return Body(stored, (*(_without(each, constants) for each in names.values()), *constants.values()), guards)
 
 
 def has_graph(body: Body) -> bool:
@@ -76,10 +80,11 @@ def installed_code(body: Body, scope: Scope, backend: Callable[..., Any] | None)
     """
     names: dict[str, str] = {}
     hooks = []
-    for each in body.names:
-        names[each.placeholder], hook = _installed(each, scope, backend)
+    values = values_of(body.names)
+    for each in (name for name in body.names if name.kind != "constant"):
+        names[each.placeholder], hook = _installed(each, scope, backend, values)
         hooks += [hook] if hook is not None else []
-    code = renamed(body.code, names)
+    code = with_constants(renamed(body.code, names), values)
     CleanupManager.instance[code] = hooks
     return code
 
@@ -88,13 +93,17 @@ def _stored(name: str, value: Any, number: int) -> Name:
     if name.startswith("__compiled_fn"):
         return Name(f"__compiled_fn__{number}", "backend")
     if name.startswith("__builtins_dict__"):
-        return Name(replay.BUILTINS_ALIAS, "builtins")
+        return Name(BUILTINS_ALIAS, "builtins")
     if name.startswith("__resume_at"):
         code, module = _resume_function(value)
         return Name(f"__resume_at__{number}", "resume", module, code)
     if isinstance(value, ModuleType):
-        return Name(replay.module_alias(value.__name__), "module", value.__name__)
+        return Name(module_alias(value.__name__), "module", value.__name__)
     raise UnprovableError(f"its bytecode needs a {type(value).__name__} that Dynamo made")
+
+
+def _without(name: Name, constants: Mapping[int, Name]) -> Name:
+    return name if name.code is None else replace(name, code=without_constants(name.code, constants))
 
 
 def _resume_function(value: FunctionType) -> tuple[CodeType, str]:
@@ -105,10 +114,12 @@ def _resume_function(value: FunctionType) -> tuple[CodeType, str]:
     return held["code"], str(held["f_globals"].get("__name__"))
 
 
-def _installed(name: Name, scope: Scope, backend: Callable[..., Any] | None) -> tuple[str, CleanupHook | None]:
+def _installed(
+    name: Name, scope: Scope, backend: Callable[..., Any] | None, constants: Mapping[str, Any]
+) -> tuple[str, CleanupHook | None]:
     """Put one name into the globals; return what it is called there, and what takes it away again."""
     if name.kind == "builtins":
-        return replay.BUILTINS_ALIAS, None
+        return BUILTINS_ALIAS, None
     if name.kind == "module":
         scope.setdefault(name.placeholder, _import_module(name.value))
         return name.placeholder, None
@@ -118,15 +129,16 @@ def _installed(name: Name, scope: Scope, backend: Callable[..., Any] | None) -> 
         value = torch._dynamo.disable(backend, reason="do not trace Dynamo-compiled graph")  # type: ignore[no-untyped-call]
     else:
         live = unique_id("__resume_at_served")
-        value = _resumed(name, live, scope)
+        value = _resumed(name, live, scope, constants)
     return live, CleanupHook.create(scope, live, value)
 
 
-def _resumed(name: Name, live: str, scope: Scope) -> Callable[..., Any]:
+def _resumed(name: Name, live: str, scope: Scope, constants: Mapping[str, Any]) -> Callable[..., Any]:
     """Make a resume function, or the factory of one with a closure."""
     if name.code is None:
         raise UnprovableError("a resume function has no code")
-    code = _RESUME_CODES.setdefault((name.value, name.code), name.code)
+    made = with_constants(name.code, constants)
+    code = _RESUME_CODES.setdefault((name.value, made), made)
     module = sys.modules.get(name.value)
     owner = scope if scope.get("__name__") == name.value or module is None else module.__dict__
     if not code.co_freevars:

@@ -23,7 +23,7 @@ Kind = TypeVar("Kind")
 FORMAT = 2
 """The version of the content; another one is never loaded."""
 
-_NAME_KINDS = frozenset({"backend", "builtins", "module", "resume"})
+_NAME_KINDS = frozenset({"backend", "builtins", "constant", "module", "resume"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +64,8 @@ class Facts:
 class Name:
     """One name that the bytecode reads from its globals and that Dynamo put there.
 
-    `kind` is `backend`, `builtins`, `module` (`value` is its name) or `resume` (`code` is the function's, `value` its
-    module).
+    `kind` is `backend`, `builtins`, `constant` (`value` is its module and qualname; the placeholder stands among the
+    constants), `module` (`value` is its name) or `resume` (`code` is the function's, `value` its module).
     """
 
     placeholder: str
@@ -76,7 +76,7 @@ class Name:
 
 @dataclass(frozen=True, slots=True)
 class Body:
-    """What is run: the bytecode, the names it needs, and the guards as `replay.GuardState.dump` wrote them.
+    """What is run: the bytecode, the names it needs, and the guards as `guard_state.GuardState.dump` wrote them.
 
     `forward` is an AOT entry of its own, where torch keeps none (see `lazy_backward`).
     """

@@ -15,8 +15,9 @@ from megacache.compiler import replay
 from megacache.compiler.bytecode import body_of, has_graph
 from megacache.compiler.content import UnprovableError, code_digest
 from megacache.compiler.frames import Frame
+from megacache.compiler.guard_state import GuardState
 from megacache.compiler.guarded_code import Body, Facts, encode
-from megacache.compiler.needs import Need, needs_of
+from megacache.compiler.needs import Need, needs_of, needs_of_constants
 from megacache.compiler.raw_events import ArtifactRecorded, GuardedCodeBypassed, RawEvent
 from megacache.compiler.taps import muted
 from megacache.model import GUARDED_CODE
@@ -30,7 +31,7 @@ class Making:
     """A guarded code that Dynamo is making: what was seen of it so far.
 
     `refusal` says why it cannot be kept, as long as anything lacks. `aot_key` is the key of its graph where the
-    backward is not lowered yet, `forward` an entry without it.
+    backward is not lowered yet, `forward` an entry that we made.
     """
 
     frame: Frame
@@ -41,6 +42,7 @@ class Making:
     imports: Mapping[str, str] = field(default_factory=dict)
     aot_key: str | None = None
     forward: bytes | None = None
+    has_graph: bool = False
     refusal: str | None = "Dynamo made no guards"
 
     def see_guards(self, output_graph: Any, shape_parts: Any) -> None:
@@ -57,7 +59,7 @@ class Making:
         self.refusal = "its guards could not be told"
         try:
             _check_graph(output_graph)
-            state = replay.GuardState.of(output_graph, shape_parts)
+            state = GuardState.of(output_graph, shape_parts)
             self.imports, self.guards = state.imports, state.dump(output_graph)
             tried = _replayed(self.frame, self.guards, output_graph)
             code, scope = self.frame.code, self.frame.global_scope
@@ -66,6 +68,16 @@ class Making:
             self.refusal = None
         except UnprovableError as error:
             self.refusal = str(error)
+
+    def see_graph(self, aot_key: str | None, entry: bytes | None) -> None:
+        """Take an AOT entry of the frame's graph, in case that torch keeps none; of several, none is the right one.
+
+        Args:
+            aot_key: The key under which torch will keep it later; None where it never will.
+            entry: What `aot_entries` made of it.
+        """
+        self.aot_key, self.forward = aot_key, None if self.has_graph else entry
+        self.has_graph = True
 
     def finished(self, code: CodeType) -> Made | None:
         """Return what can be kept, or None where something cannot; then `refusal` says what.
@@ -78,6 +90,7 @@ class Making:
         scope = self.frame.global_scope
         try:
             body = body_of(code, scope, installed=self.installed, imports=self.imports, guards=self.guards)
+            needs = (*self.needs, *needs_of_constants(each.value for each in body.names if each.kind == "constant"))
         except UnprovableError as error:
             self.refusal = str(error)
             return None
@@ -93,7 +106,7 @@ class Making:
             config_digest=circumstances.config_digest,
             distributed=circumstances.distributed,
             proofs=self.proofs,
-            needs=self.needs,
+            needs=needs,
             aot_key=None,
             aot_sha256=None,
         )
@@ -190,7 +203,7 @@ class Keeper:
 
 def _replayed(frame: Frame, guards: bytes, output_graph: Any) -> replay.Replay:
     """Replay guards on the frame that they were made from; the names that this needs are gone again afterwards."""
-    state = replay.GuardState.load(guards)
+    state = GuardState.load(guards)
     new_names = replay.name_in(frame.global_scope, state)
     try:
         with muted():

@@ -3,9 +3,9 @@
 Layer: compiler. Dynamo guards what it reads, and takes for granted what it inlines through a class, what it calls and
 does not look into, and the Python parts of operators. Each becomes a need: (kind, name, digest).
 
-`inlined`: a function that was traced, by `module:qualname`. `built-in`: a name that is none of the module's globals, so
-that Python takes its own. `called`: a function that stands in the graph as it is. `op`: an operator that does not come
-with torch (see `operators`). `method`: a method of `torch.Tensor` that the graph calls (see `methods`).
+`inlined`: a function that was traced, by `module:qualname`. `called`: a function that stands in the graph as it is.
+`op`: an operator that does not come with torch (see `operators`). `method`: a method of `torch.Tensor` that the graph
+calls (see `methods`). `constant`: what stands in the bytecode as an object (see `constants`).
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from megacache.compiler.constants import constant_digest
 from megacache.compiler.content import Content, Facts, UnprovableError, code_digest, digest
 from megacache.compiler.mentions import mentions_of
 from megacache.compiler.methods import is_torchs_own, method_digest, methods_of
@@ -53,12 +54,23 @@ def needs_of(
     for code in (frame_code, *output_graph.tracing_context.traced_code):
         if not is_by_release(code):
             _check_numbers(code, scope)
-            found |= dict.fromkeys(_built_ins_of(code, scope))
     found |= dict.fromkeys(_graph_needs(output_graph.graph, is_whole=True))
     unmet = first_unmet(found)
     if unmet is not None:
         raise UnprovableError(f"it {unmet[0]} {unmet[1].rpartition(':')[2]}, which cannot be found by that name")
     return tuple(found)
+
+
+def needs_of_constants(names: Iterable[str]) -> tuple[Need, ...]:
+    """Return what the constants of bytecode must be, wherever it is to run.
+
+    Args:
+        names: Where each is found.
+
+    Raises:
+        UnprovableError: When one has no content to be told by.
+    """
+    return tuple(("constant", name, constant_digest(name)) for name in dict.fromkeys(names))
 
 
 def needs_of_graph(module: Any) -> tuple[Need, ...]:
@@ -104,11 +116,27 @@ def first_unmet(needs: Iterable[Need]) -> Need | None:
     return next((need for need in needs if not _is_met(need)), None)
 
 
+def _resolved(name: str) -> object:
+    """Return what `module:qualname` stands for now; of a function inside another, the outer one.
+
+    Args:
+        name: The module, a colon, and the names below it.
+
+    Raises:
+        UnprovableError: When there is nothing of that name.
+    """
+    module, _, qualname = name.partition(":")
+    found: Any = sys.modules.get(module)
+    for part in qualname.partition(".<locals>")[0].split("."):
+        try:
+            found = vars(found)[part] if isinstance(found, (type, types.ModuleType)) else getattr(found, part)
+        except (KeyError, AttributeError, TypeError):
+            raise UnprovableError(f"there is no {qualname} in {module}") from None
+    return _unwrapped(found)
+
+
 def _is_met(need: Need) -> bool:
     kind, name, wanted = need
-    if kind == "built-in":
-        module, _, built_in = name.partition(":")
-        return built_in not in vars(sys.modules.get(module, types))
     tell = _TELLERS.get(kind)
     try:
         return tell is not None and tell(name) == wanted
@@ -127,27 +155,12 @@ def _called_digest(name: str) -> str:
 
 _TELLERS: Mapping[str, Callable[[str], str]] = {
     "called": _called_digest,
+    "constant": constant_digest,
     "inlined": _inlined_digest,
     "method": method_digest,
     "op": operator_digest,
 }
 """How the digest of each kind of need is found from its name."""
-
-
-def _resolved(name: str) -> object:
-    """Return what `module:qualname` stands for now; of a function inside another, the outer one.
-
-    Raises:
-        UnprovableError: When there is nothing of that name.
-    """
-    module, _, qualname = name.partition(":")
-    found: Any = sys.modules.get(module)
-    for part in qualname.partition(".<locals>")[0].split("."):
-        try:
-            found = vars(found)[part] if isinstance(found, (type, types.ModuleType)) else getattr(found, part)
-        except (KeyError, AttributeError, TypeError):
-            raise UnprovableError(f"there is no {qualname} in {module}") from None
-    return _unwrapped(found)
 
 
 def _unwrapped(value: Any) -> object:
@@ -187,14 +200,6 @@ def _check_numbers(code: types.CodeType, scope: dict[str, Any]) -> None:
 def _globals_of(code: types.CodeType, scope: dict[str, Any]) -> dict[str, Any]:
     module = sys.modules.get(next(modules_of_file(code.co_filename), ""))
     return scope if module is None else vars(module)
-
-
-def _built_ins_of(code: types.CodeType, scope: dict[str, Any]) -> Iterator[Need]:
-    """Yield the names that a code object takes from Python itself; a global of that name would take their place."""
-    module = next(modules_of_file(code.co_filename), str(scope.get("__name__")))
-    known = vars(sys.modules[module]) if module in sys.modules else scope
-    names = (name for name in code.co_names if hasattr(builtins, name) and name not in known)
-    yield from (("built-in", f"{module}:{name}", "") for name in names)
 
 
 def _graph_needs(graph: Any, *, is_whole: bool) -> Iterator[Need]:
@@ -258,8 +263,16 @@ def _needs_of_target(target: Any) -> Iterator[Need]:
     elif not isinstance(target, types.FunctionType):
         _check_object(target)
     elif not is_by_release(target.__code__):
-        name = f"{target.__module__}:{target.__qualname__}"
-        yield "called", name, digest(Content(is_deep=True).facts(target))
+        yield "called", _name_of_called(target), digest(Content(is_deep=True).facts(target))
+
+
+def _name_of_called(target: types.FunctionType) -> str:
+    """Return `module:qualname`; of a function that was made inside another, the global that holds it."""
+    if "<locals>" in target.__qualname__:
+        scope = vars(sys.modules.get(target.__module__, types))
+        held = (name for name, value in scope.items() if value is target)
+        return f"{target.__module__}:{next(held, target.__qualname__)}"
+    return f"{target.__module__}:{target.__qualname__}"
 
 
 def _check_object(target: Any) -> None:

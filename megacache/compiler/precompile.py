@@ -11,8 +11,8 @@ the values of the others by pickle.
 `frames` says what is asked for, `replay` and `needs` prove, `keeping` and `serving` do the two halves of the work.
 
 Source: `_compile` in `torch/_dynamo/convert_frame.py`; `CheckFunctionManager` and `GuardBuilder.SHAPE_ENV` in
-`torch/_dynamo/guards.py`; `_cache_autograd_info` in `torch/_functorch/_aot_autograd/graph_compile.py`. 2.13.0 to
-2.15.0.
+`torch/_dynamo/guards.py`; `_cache_autograd_info` and `_cache_inference_info` in
+`torch/_functorch/_aot_autograd/graph_compile.py`. 2.13.0 to 2.15.0.
 """
 
 from __future__ import annotations
@@ -31,9 +31,9 @@ from torch._dynamo import convert_frame, guards
 from torch._dynamo.types import wrap_guarded_code
 from torch._functorch._aot_autograd import graph_compile
 
+from megacache.compiler.aot_entries import forward_entry, inference_entry
 from megacache.compiler.frames import Scope, frame_of
 from megacache.compiler.keeping import Keeper, Making
-from megacache.compiler.lazy_backward import entry_of
 from megacache.compiler.raw_events import RawEvent
 from megacache.compiler.serving import Server
 from megacache.compiler.shelf import Shelf
@@ -63,7 +63,7 @@ class Precompile:
             self._patch_compile()
             self._patch_guards()
             self._patch_shape_guards()
-            self._patch_autograd()
+            self._patch_entries()
             self._quieten()
 
     def detach(self) -> None:
@@ -130,19 +130,24 @@ class Precompile:
 
         self._replace(guards.GuardBuilder, "SHAPE_ENV", shape_env)
 
-    def _patch_autograd(self) -> None:
-        original = graph_compile._cache_autograd_info
+    def _patch_entries(self) -> None:
+        self._hear_of_graphs("_cache_autograd_info", _see_forward)
+        self._hear_of_graphs("_cache_inference_info", _see_inference)
+
+    def _hear_of_graphs(self, name: str, see: Callable[[Making, dict[str, Any]], None]) -> None:
+        """Have torch's arguments told, by name, each time that it is about to keep an AOT entry of a graph."""
+        original = getattr(graph_compile, name)
         signature = inspect.signature(original)
 
         @wraps(original)
-        def cache_autograd_info(*args: Any, **kwargs: Any) -> Any:
+        def cache_info(*args: Any, **kwargs: Any) -> Any:
             result = original(*args, **kwargs)
             making = self._making
             if making is not None:
-                self._guarded(lambda: _see_forward(making, signature.bind(*args, **kwargs).arguments))
+                self._guarded(lambda: see(making, signature.bind(*args, **kwargs).arguments))
             return result
 
-        self._replace(graph_compile, "_cache_autograd_info", cache_autograd_info)
+        self._replace(graph_compile, name, cache_info)
 
     def _quieten(self) -> None:
         """Keep torch from logging the failure of a guard that we try: that is an answer, not an error."""
@@ -174,10 +179,15 @@ class Precompile:
 
 def _see_forward(making: Making, facts: dict[str, Any]) -> None:
     """Take a forward whose backward is not lowered yet."""
-    cache_info = facts["aot_config"].cache_info
-    if cache_info is not None and facts["compiled_bw_func"] is None:
-        making.aot_key = cache_info.cache_key
-        making.forward = entry_of(facts)
+    if facts["compiled_bw_func"] is None:
+        cache_info = facts["aot_config"].cache_info
+        making.see_graph(cache_info.cache_key if cache_info is not None else None, forward_entry(facts))
+
+
+def _see_inference(making: Making, facts: dict[str, Any]) -> None:
+    """Take a graph that torch puts under no key."""
+    if facts["aot_config"].cache_info is None:
+        making.see_graph(None, inference_entry(facts))
 
 
 def _is_the_users(_record: logging.LogRecord) -> bool:

@@ -19,6 +19,7 @@ from megacache.compiler.backends import callable_of
 from megacache.compiler.bytecode import installed_code
 from megacache.compiler.content import UnprovableError
 from megacache.compiler.frames import Frame
+from megacache.compiler.guard_state import GuardState
 from megacache.compiler.guarded_code import Facts, place_of
 from megacache.compiler.needs import Need, first_unmet
 from megacache.compiler.raw_events import ArtifactMissed, ArtifactServed, BytecodeMade, RawEvent, TraceEvent
@@ -48,6 +49,7 @@ class Server:
         self._sink = sink
         self._shelf = shelf
         self._note_fault = note_fault
+        self._served: set[str] = set()
 
     def serve(self, frame: Frame, compile_id: Any) -> GuardedCode | None:
         """Return a guarded code whose every condition holds now, or None.
@@ -59,7 +61,7 @@ class Server:
         if self._shelf.is_empty:
             return None
         misses: Misses = {}
-        for variant in self._shelf.variants(frame.place.family):
+        for variant in self._variants(frame):
             try:
                 return self._proven(frame, variant, compile_id)
             except Exception as error:  # noqa: BLE001  one variant that fails must not stop the others
@@ -67,10 +69,14 @@ class Server:
         self._tell_misses(frame, misses or self._edited(frame))
         return None
 
+    def _variants(self, frame: Frame) -> list[Variant]:
+        """Return what is stored of the frame's code; last what was served before: Dynamo asks as that did not fit."""
+        return sorted(self._shelf.variants(frame.place.family), key=lambda variant: variant.key in self._served)
+
     def _proven(self, frame: Frame, variant: Variant, compile_id: Any) -> GuardedCode:
         """Return the guarded code of one variant; the globals are as they were if it cannot be proven."""
         frame.check(variant.facts)
-        state = replay.GuardState.load(variant.body.guards)
+        state = GuardState.load(variant.body.guards)
         new_names = replay.name_in(frame.global_scope, state)
         try:
             return self._tried(frame, variant, state, compile_id)
@@ -79,7 +85,7 @@ class Server:
                 frame.global_scope.pop(name, None)
             raise
 
-    def _tried(self, frame: Frame, variant: Variant, state: replay.GuardState, compile_id: Any) -> GuardedCode:
+    def _tried(self, frame: Frame, variant: Variant, state: GuardState, compile_id: Any) -> GuardedCode:
         facts, body = variant.facts, variant.body
         with muted():
             live = replay.Replay(frame.code, state, frame.local_scope, frame.global_scope)
@@ -93,6 +99,7 @@ class Server:
         code = installed_code(body, frame.global_scope, self._backend(frame, facts, body.forward))
         orig_code_map[code] = frame.code
         convert_frame.output_codes.add(code)
+        self._served.add(variant.key)
         self._tell_served(frame, variant, code.co_names, str(live.guard_manager))
         return GuardedCode(code, live.adopt(), compile_id, f"Torch-Compiled Region: {compile_id}")
 
@@ -185,9 +192,9 @@ def _described(need: Need) -> str:
     match kind:
         case "op":
             return f"operator `{name}`"
+        case "constant":
+            return f"`{own_name}`"
         case "method":
             return f"method `{name}` of tensors"
-        case "built-in":
-            return f"what `{own_name}` means"
         case _:
             return f"`{own_name}`, which it {kind},"

@@ -40,6 +40,7 @@ PRIVATE_NAMES = (
     TorchName("torch._dynamo.output_graph", "OutputGraphGuardsState", "what guards are built from"),
     TorchName("torch._dynamo.guards", "get_guard_fail_reason_helper", "which guard a live frame does not pass"),
     TorchName("torch._dynamo.symbolic_convert", "_import_module", "the modules that aliases in globals stand for"),
+    TorchName("torch._guards", "ChainedSource", "guards that read what Python made for a named tuple"),
     TorchName("torch._dynamo.source", "GlobalSource", "guards that read a name which Dynamo made up"),
     TorchName("torch._dynamo.bytecode_transformation", "unique_id", "names for what served bytecode reads"),
     TorchName("torch._dynamo.types", "wrap_guarded_code", "a guarded code handed to Dynamo"),
@@ -69,6 +70,7 @@ PRIVATE_NAMES = (
         "torch._functorch._aot_autograd.autograd_cache", "AOTAutogradCache.make_entry", "a forward without its backward"
     ),
     TorchName("torch._functorch._aot_autograd.graph_compile", "_cache_autograd_info", "a forward without its backward"),
+    TorchName("torch._functorch._aot_autograd.graph_compile", "_cache_inference_info", "a graph that torch cannot key"),
     TorchName("torch._functorch._aot_autograd.autograd_cache", "autograd_cache_key", "AOT keys that know Python parts"),
     TorchName("torch._functorch._aot_autograd.autograd_cache", "BypassAOTAutogradCache", "graphs that have no key"),
     TorchName("torch._inductor.codecache", "compiled_fx_graph_hash", "FX keys that know Python parts"),

@@ -8,9 +8,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
+
+Item = TypeVar("Item")
 
 _LEAF = re.compile(r"^[| ]*\+- (?P<check>[A-Z_]+): (?P<text>.*)$")
 _IDENTITY = re.compile(r"^_+check_(?:obj|type)_id\((?P<name>.+), (?P<digest>[0-9a-f]{32})\)")
+_SOURCE = re.compile(r"GuardManager: source=(.+?), accessed_by=")
 _STATE = re.compile(r"^___check_global_state\(\) against (?P<state>\{.*\})$")
 _SCOPED = re.compile(r"\b[LG]\['(\w+)'\]")
 _TOLD = re.compile(r"^(?P<what>.+?) (?P<verb>reaches|holds|has keys|is a|returns|is) (?:[0-9a-f]{32}|[\w.<>]+)$")
@@ -36,12 +40,18 @@ def sentence_of_change(stored: Sequence[str], live: Sequence[str]) -> str:
     Returns:
         One sentence without a full stop, such as "`helper` changed" or "guard `n == 1` is `n == 2` now".
     """
-    then, now = _leaves(stored), _leaves(live)
-    gone = [leaf for leaf in then if leaf not in set(now)]
-    new = [leaf for leaf in now if leaf not in set(then)]
+    gone, new = _apart(_leaves(stored), _leaves(live))
     if not gone and not new:
-        return "its guards are in another order now"
-    return _change(gone[0] if gone else None, new[0] if new else None)
+        return _change_of_sources(stored, live)
+    old = gone[0] if gone else None
+    if (old or new[0])[0] == "":
+        return _change_of_told(gone, new)
+    return _change(old, new[0] if new else None)
+
+
+def _apart(then: Sequence[Item], now: Sequence[Item]) -> tuple[list[Item], list[Item]]:
+    """Return what is only in the one, and what is only in the other."""
+    return [each for each in then if each not in set(now)], [each for each in now if each not in set(then)]
 
 
 def _leaves(lines: Iterable[str]) -> list[tuple[str, str]]:
@@ -58,11 +68,29 @@ def _change(old: tuple[str, str] | None, new: tuple[str, str] | None) -> str:
     then, now = _IDENTITY.match(old[1]), _IDENTITY.match(new[1])
     if then is not None and now is not None and then["name"] == now["name"]:
         return f"`{_owner(then['name'])}` changed since it was compiled"
-    told, tells = _TOLD.match(old[1]), _TOLD.match(new[1])
-    if not old[0] and told is not None and tells is not None and told["what"] == tells["what"]:
-        return _SAID[told["verb"]].format(_owner(told["what"]))
     state = _state_change(old[1], new[1])
     return state or f"guard `{_short(old[1])}` is `{_short(new[1])}` now"
+
+
+def _change_of_told(gone: Sequence[tuple[str, str]], new: Sequence[tuple[str, str]]) -> str:
+    """Say what changed where a line of ours is the first to differ."""
+    then, now = (
+        {told["what"]: told["verb"] for _, line in leaves if (told := _TOLD.match(line))} for leaves in (gone, new)
+    )
+    for what in (*then, *now):
+        if what in then and what in now:
+            return _SAID[then[what]].format(_owner(what))
+        return f"`{_owner(what)}` is {'no longer there' if what in then else 'there now, and was not'}"
+    return _change(gone[0] if gone else None, new[0] if new else None)
+
+
+def _change_of_sources(stored: Sequence[str], live: Sequence[str]) -> str:
+    """Say what changed where the checks are the same, and what they read is not."""
+    then, now = ([source[1] for line in lines if (source := _SOURCE.search(line))] for lines in (stored, live))
+    gone, new = _apart(then, now)
+    if not gone or not new:
+        return "its guards are in another order now"
+    return f"its guards read `{_short(new[0])}` now, and not `{_short(gone[0])}`"
 
 
 def _state_change(old: str, new: str) -> str | None:

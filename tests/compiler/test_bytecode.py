@@ -44,7 +44,7 @@ def test_names_of_this_process_alone_are_replaced(parts):
     assert [name.kind for name in body.names] == ["resume", "backend", "builtins"]
     assert set(body.code.co_names) == {"__resume_at__0", "__compiled_fn__1", "__builtins_dict__megacache", "other"}
     assert body.guards == b"guards"
-    assert body.names[0].code is resume.__code__
+    assert body.names[0].code == resume.__code__
     assert body.names[0].value == __name__
 
 
@@ -98,7 +98,7 @@ def test_modules_go_by_their_names(parts):
 
 def test_what_was_taken_apart_runs_again(parts):
     from megacache.compiler.bytecode import installed_code
-    from megacache.compiler.replay import BUILTINS_ALIAS
+    from megacache.compiler.guard_state import BUILTINS_ALIAS
 
     made = {BACKEND: len, RESUME: resume, BUILTINS: {"len": len}}
     body, _ = parts(CALLS, installed=set(made), other=sum, **made)
@@ -152,7 +152,7 @@ def test_a_resume_function_with_a_closure_is_made_by_a_factory(parts):
     text = f"def f(x, closure): return {RESUME}(closure)(x)"
     made = factory(function.__code__, globals())
     body, _ = parts(text, installed={RESUME}, **{RESUME: made})
-    assert body.names[0].code is function.__code__
+    assert body.names[0].code == function.__code__
     scope = {"__name__": __name__}
     assert types.FunctionType(installed_code(body, scope, None), scope)(1, function.__closure__) == 6
 

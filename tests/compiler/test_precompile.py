@@ -577,11 +577,11 @@ def test_a_frame_that_is_not_served_gets_no_names_of_ours(machine, define, x):
 
 
 def test_one_variant_whose_proof_fails_does_not_stop_the_others(machine, define, x, monkeypatch):
-    from megacache.compiler import replay
+    from megacache.compiler.guard_state import GuardState
 
     for n in (2, 3):
         machine.run(lambda n=n: compiled(define(NUMBERS).f, x, n))
-    load, states = replay.GuardState.load, []
+    load, states = GuardState.load, []
 
     def fails_first(data):
         states.append(data)
@@ -589,7 +589,7 @@ def test_one_variant_whose_proof_fails_does_not_stop_the_others(machine, define,
             raise RuntimeError("no")
         return load(data)
 
-    monkeypatch.setattr(replay.GuardState, "load", fails_first)
+    monkeypatch.setattr(GuardState, "load", fails_first)
     again = machine.run(lambda: compiled(define(NUMBERS).f, x, 3))
     assert again.is_served
     assert again.result[1] == "3"

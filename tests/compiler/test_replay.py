@@ -170,8 +170,9 @@ def kept(machine, define):
 
 def replayed(module, facts, body, x, **scope):
     from megacache.compiler import replay
+    from megacache.compiler.guard_state import GuardState
 
-    state = replay.GuardState.load(body.guards)
+    state = GuardState.load(body.guards)
     scope = {**vars(module), **scope}
     replay.name_in(scope, state)
     return replay.Replay(module.f.__code__, state, {"x": x}, scope)
@@ -219,7 +220,7 @@ def test_a_frame_without_what_a_guard_reads_is_unprovable(kept, change):
 @pytest.mark.parametrize("data", [b"", b"x", b"\x80\x05N.", b"\x80\x05)."])
 def test_a_damaged_state_is_unprovable(data):
     from megacache.compiler.content import UnprovableError
-    from megacache.compiler.replay import GuardState
+    from megacache.compiler.guard_state import GuardState
 
     with pytest.raises(UnprovableError):
         GuardState.load(data)
@@ -228,19 +229,21 @@ def test_a_damaged_state_is_unprovable(data):
 def test_a_name_that_stands_for_something_else_is_unprovable_and_is_left_alone(kept):
     from megacache.compiler import replay
     from megacache.compiler.content import UnprovableError
+    from megacache.compiler.guard_state import BUILTINS_ALIAS, GuardState
 
-    state = replay.GuardState.load(kept[2].guards)
-    scope = {replay.BUILTINS_ALIAS: "the user's"}
+    state = GuardState.load(kept[2].guards)
+    scope = {BUILTINS_ALIAS: "the user's"}
     with pytest.raises(UnprovableError, match="stands for something else"):
         replay.name_in(scope, state)
-    assert scope == {replay.BUILTINS_ALIAS: "the user's"}
+    assert scope == {BUILTINS_ALIAS: "the user's"}
 
 
 def test_a_module_that_cannot_be_imported_is_unprovable(kept):
     from megacache.compiler import replay
     from megacache.compiler.content import UnprovableError
+    from megacache.compiler.guard_state import GuardState
 
-    state = dataclasses.replace(replay.GuardState.load(kept[2].guards), imports={"__import_no": "no_such_module"})
+    state = dataclasses.replace(GuardState.load(kept[2].guards), imports={"__import_no": "no_such_module"})
     scope = {}
     with pytest.raises(UnprovableError, match="no_such_module cannot be imported"):
         replay.name_in(scope, state)
@@ -249,8 +252,9 @@ def test_a_module_that_cannot_be_imported_is_unprovable(kept):
 
 def test_names_are_put_there_once(kept):
     from megacache.compiler import replay
+    from megacache.compiler.guard_state import GuardState
 
-    state = replay.GuardState.load(kept[2].guards)
+    state = GuardState.load(kept[2].guards)
     scope = {}
     assert set(replay.name_in(scope, state)) == set(scope)
     assert replay.name_in(scope, state) == []
@@ -262,8 +266,9 @@ def test_an_unknown_guard_of_torch_is_unprovable(kept):
 
     from megacache.compiler import replay
     from megacache.compiler.content import UnprovableError
+    from megacache.compiler.guard_state import GuardState
 
-    state = replay.GuardState.load(kept[2].guards)
+    state = GuardState.load(kept[2].guards)
     unknown = dataclasses.replace(state, guards=((state.guards[0][0], GuardBuilder.NN_MODULE), *state.guards))
     with pytest.raises(UnprovableError, match="NN_MODULE cannot be proven"):
         replay.Replay(kept[0].f.__code__, unknown, {"x": torch.ones(4, 4)}, {})
