@@ -16,7 +16,7 @@ import torch._dynamo
 from megacache.compiler import codes, replay
 from megacache.compiler.content import Content, UnprovableError, code_digest, digest
 from megacache.compiler.guarded_code import Facts, family_of
-from megacache.compiler.options import config_digest, live_config, named_options
+from megacache.compiler.options import config_digest, default_of, live_config, named_options
 from megacache.compiler.process_groups import changes_of_groups, process_groups
 
 Scope = dict[str, Any]
@@ -93,7 +93,7 @@ class Frame:
         if facts.backend != live.backend:
             raise UnprovableError(f"torch.compile was asked for {live.backend}, it was compiled with {facts.backend}")
         for option in sorted({*facts.config, *live.config}):
-            now, then = (each.get(option, "at its default") for each in (live.config, facts.config))
+            now, then = (each.get(option) or default_of(option) for each in (live.config, facts.config))
             if now != then:
                 room, _, name = option.partition(".")
                 raise UnprovableError(f"{room} option `{name}` is {now} now, was {then}")

@@ -43,6 +43,17 @@ def live_config() -> dict[str, str]:
     }
 
 
+def default_of(option: str) -> str:
+    """Return the default of an option, as `live_config` would tell it.
+
+    Args:
+        option: Such as `inductor.epilogue_fusion`; one that this torch does not have is "not there".
+    """
+    room, _, name = option.partition(".")
+    entry = import_module(CONFIG_MODULES[room])._config.get(name)
+    return "not there" if entry is None else _text_of(entry.default)
+
+
 def config_digest() -> str:
     """Return a digest of every option that changes code, those at their defaults too.
 

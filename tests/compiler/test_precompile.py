@@ -485,7 +485,7 @@ def test_another_option_of_torch_is_named(machine, define, x):
     machine.run(lambda: compiled(define(MATMUL).f, x))
     with config.patch(epilogue_fusion=False):
         again = machine.run(lambda: compiled(define(MATMUL).f, x))
-    assert again.reasons == ["inductor option `epilogue_fusion` is False now, was at its default"]
+    assert again.reasons == ["inductor option `epilogue_fusion` is False now, was True"]
 
 
 def test_other_backends_and_modes_are_none_of_ours(machine, define, x):
