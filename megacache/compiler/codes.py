@@ -26,6 +26,9 @@ Source: `torch/_dynamo/resume_execution.py`, 2.13.0 to 2.15.0.
 NOT_THE_USERS = ("/IPython/", "/ipykernel/", "<frozen runpy>")
 """Frames of these files, and all that called them, are not the user's."""
 
+_LONGEST_NUMBER_BITS = 2000
+"""Whatever the limit that Python is told to have, it makes decimal text of a number of that length."""
+
 _OUR_FOLDER = str(Path(__file__).parent)
 
 
@@ -56,6 +59,8 @@ def _constant(constant: object) -> object:
         return ("tuple", [_constant(each) for each in constant])
     if isinstance(constant, frozenset):
         return ("frozenset", sorted(repr(_constant(each)) for each in constant))
+    if isinstance(constant, int) and constant.bit_length() > _LONGEST_NUMBER_BITS:
+        return (type(constant).__name__, hex(constant))
     return (type(constant).__name__, repr(constant))
 
 
