@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import abc
 import collections
+import dataclasses
 import enum
 import functools
 import sys
@@ -98,9 +99,14 @@ def _told_beside(content: Content, value: type) -> Iterator[Facts]:
 def _fields(content: Content, fields: Mapping[str, Any]) -> Iterator[Facts]:
     """Tell the fields of a dataclass: the `__init__` that Python makes of them has no source to be guarded by."""
     for name, field in sorted(fields.items()):
-        choices = repr((field.init, field.repr, field.hash, field.compare, field.kw_only))
+        choices = repr([_choice(each) for each in (field.init, field.repr, field.hash, field.compare, field.kw_only)])
         held = (content.held(each) for each in (field.default, field.default_factory, field.metadata))
         yield (name, choices, *held)
+
+
+def _choice(value: object) -> object:
+    """Return what a field was told; what it was not told is an object of `dataclasses`, elsewhere in each process."""
+    return "missing" if value is dataclasses.MISSING else value
 
 
 def _registered(value: type) -> list[str]:

@@ -5,7 +5,7 @@ import dataclasses
 import enum
 import functools
 import json
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from megacache.compiler.content import Content, digest
 
@@ -33,6 +33,7 @@ class Frozen:
 
     a: int = 1
     b: str = "b"
+    c: ClassVar[frozenset] = frozenset("ab")
 
 
 class Pair(NamedTuple):
