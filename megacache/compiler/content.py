@@ -93,8 +93,9 @@ class Content:
 
     def code(self, code: types.CodeType) -> str:
         """Return the digest of a code object, and remember that it was told."""
-        self.codes.update(map(code_digest, codes_in(code)))
-        return code_digest(code)
+        told = [*map(code_digest, codes_in(code))]
+        self.codes.update(told)
+        return told[0]
 
     def deep(self) -> Content:
         """Return one that looks deep."""

@@ -41,6 +41,9 @@ _DEEPEST = 60
 _ASK_FOR_ALL_NAMES = frozenset({"__dict__", "dir", "getattr", "hasattr", "vars"})
 """Where code mentions one of these, any attribute may matter, not only those that it mentions."""
 
+_NOT_TOLD = ("__", "_dynamo", "_torchdynamo")
+"""How the names begin that Python keeps for itself, and those that Dynamo gives to what it has met."""
+
 _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), type(NotImplemented), range, slice)
 
 _TENSOR_FACTS: Mapping[str, Callable[[torch.Tensor], object]] = {
@@ -299,7 +302,7 @@ class _Walk:
     def _named(self, held: Mapping[str, object]) -> Iterator[object]:
         """Tell the mentioned attributes that are there, in the order of their names."""
         if held and self._is_all_named:
-            yield tuple(name for name in held if not name.startswith("__"))
+            yield tuple(name for name in held if not name.startswith(_NOT_TOLD))
         for name in sorted(self._names & held.keys()):
             yield name, self.told(held[name])
 
