@@ -301,8 +301,8 @@ class _Walk:
 
     def _named(self, held: Mapping[str, object]) -> Iterator[object]:
         """Tell the mentioned attributes that are there, in the order of their names."""
-        if held and self._is_all_named:
-            yield tuple(name for name in held if not name.startswith(_NOT_TOLD))
+        if self._is_all_named:
+            yield from (name for name in held if not name.startswith(_NOT_TOLD))
         for name in sorted(self._names & held.keys()):
             yield name, self.told(held[name])
 
