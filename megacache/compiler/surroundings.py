@@ -267,7 +267,7 @@ class _Walk:
         yield from self._attributes(value)
 
     def _set(self, value: Any) -> Iterator[object]:
-        elements = _elements(value)
+        elements = sorted(_elements(value), key=_rank)
         yield len(elements)
         yield from sorted(map(self._key, elements)) if len(elements) <= _MOST_ELEMENTS else ()
         yield from self._attributes(value)
@@ -353,6 +353,14 @@ def _dict_of(value: object) -> Mapping[str, Any]:
 def _elements(value: Any) -> list[object]:
     base: Any = next(each for each in (tuple, list, deque, set, frozenset) if issubclass(type(value), each))
     return list(base.__iter__(value))
+
+
+def _rank(value: object) -> tuple[str, str]:
+    """Return where an element of a set is told: a set is in another order in each process."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return _name_of(kind), repr(value)
+    return _name_of(kind), _name_of(value) if isinstance(value, type) else ""
 
 
 def _pairs(value: Any) -> list[tuple[object, object]]:
