@@ -51,7 +51,8 @@ def sentence_of_change(stored: Sequence[str], live: Sequence[str]) -> str:
 
 def _apart(then: Sequence[Item], now: Sequence[Item]) -> tuple[list[Item], list[Item]]:
     """Return what is only in the one, and what is only in the other."""
-    return [each for each in then if each not in set(now)], [each for each in now if each not in set(then)]
+    known_then, known_now = set(then), set(now)
+    return [each for each in then if each not in known_now], [each for each in now if each not in known_then]
 
 
 def _leaves(lines: Iterable[str]) -> list[tuple[str, str]]:
