@@ -67,6 +67,7 @@ class GuardState:
             raise UnprovableError("it was compiled inside a torch function mode")
         if getattr(output_graph, "backward_state", None):
             raise UnprovableError("it registers a hook on a gradient")
+        imports = {**output_graph.import_sources, **_module_aliases(output_graph).values}
         return cls(
             guards=tuple(
                 (each.originating_source, _without_values(each.create_fn))
@@ -78,9 +79,11 @@ class GuardState:
             relations=tuple(output_graph.aotautograd_guards),
             dual_level=output_graph.dual_level,
             shape_parts=_in_python(shape_parts),
-            imports={**output_graph.import_sources, **_module_aliases(output_graph).values},
+            imports=imports,
             surroundings=Surroundings.of(
-                output_graph.tracing_context.traced_code, str(output_graph.global_scope.get("__name__"))
+                output_graph.tracing_context.traced_code,
+                str(output_graph.global_scope.get("__name__")),
+                imports.values(),
             ),
         )
 

@@ -8,6 +8,7 @@ Source: `GuardBuilder` in `torch/_dynamo/guards.py`, 2.13.0 to 2.15.0.
 from __future__ import annotations
 
 import functools
+import types
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -15,9 +16,16 @@ import torch
 from torch._guards import Guard
 
 from megacache.compiler.content import Content, digest
+from megacache.compiler.facts import PLAIN
 
 _VALUE_CHECKS = frozenset({"EQUALS_MATCH", "CONSTANT_MATCH", "CONSTANT_SUBCLASS_MATCH"})
 _KEY_CHECKS = frozenset({"DICT_KEYS_MATCH", "MAPPING_KEYS_CHECK", "SET_CONTAINS", "SET_NOT_CONTAINS"})
+_CHECKS_OF_NO_OBJECT = frozenset(
+    {
+        *("AUTOGRAD_SAVED_TENSORS_HOOKS", "DEFAULT_DEVICE", "DETERMINISTIC_ALGORITHMS", "DUAL_LEVEL"),
+        *("FSDP_TRAINING_STATE", "GLOBAL_STATE", "GRAD_MODE", "SHAPE_ENV", "TORCH_FUNCTION_STATE"),
+    }
+)
 _TENSOR_TYPES = (torch.Tensor, torch.nn.Parameter, torch.nn.Buffer)
 
 
@@ -45,12 +53,21 @@ def values_told(name: str, create: Any, source: Any, builder: Any, content: Cont
 
 
 def identities_told(guards: Iterable[tuple[Any, Any]], builder: Any) -> Iterator[str]:
-    """Tell which sources hold one and the same object: Dynamo takes it for granted where code asks with `is`."""
-    names: dict[int, list[str]] = {}
+    """Tell which sources hold one and the same object: Dynamo takes it for granted, of parameters even by intent."""
+    groups: dict[tuple[int, ...], dict[str, object]] = {}
     for source, create in guards:
-        if check_name(create) == "TYPE_MATCH":
-            names.setdefault(id(builder.get(Guard(source, create))), []).append(source.name)
-    yield from (f"one object: {', '.join(sorted(group))}" for group in names.values() if len(group) > 1)
+        if source.name and check_name(create) not in _CHECKS_OF_NO_OBJECT:
+            value = builder.get(Guard(source, create))
+            if type(value) not in PLAIN:
+                groups.setdefault(_identity(value), {})[source.name] = value  # kept, so that no other gets its `id`
+    yield from (f"one object: {', '.join(sorted(group))}" for group in groups.values() if len(group) > 1)
+
+
+def _identity(value: Any) -> tuple[int, ...]:
+    """Return what tells an object from all others; a bound method is made anew each time that it is read."""
+    if isinstance(value, types.MethodType):
+        return id(value.__self__), id(value.__func__)
+    return (id(value),)
 
 
 def check_name(create: Any) -> str:

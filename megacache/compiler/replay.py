@@ -77,6 +77,9 @@ _KNOWN_CHECKS = frozenset(
 _IDENTITY = re.compile(
     r"^(?P<head>[| ]*\+- (?:ID|TYPE)_MATCH: _+check_(?:obj|type)_id\(.+, )(?P<id>\d+)(?P<rest>\).*)$"
 )
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""Where an object lies; what it is, is told in a line of its own (see `guard_values`)."""
+
 _PYTREE_VERSION = re.compile(r"^(?P<head>[| ]*\+- DICT_VERSION: ___dict_version\(.+\) == )\d+$")
 
 
@@ -186,6 +189,7 @@ class Replay(CheckFunctionManager):
         pinned = self._pinned.get(int(identity["id"])) if identity is not None else None
         if identity is not None and pinned is not None:
             return f"{identity['head']}{digest(content.facts(pinned[0]))}{identity['rest']}"
+        line = _ADDRESS.sub("", line)
         version = _PYTREE_VERSION.match(line)
         if version is not None:
             names = sorted(f"{each.__module__}.{each.__qualname__}" for each in _pytree.SUPPORTED_NODES)
@@ -215,7 +219,7 @@ def name_in(scope: Scope, state: GuardState) -> list[str]:
     for alias, module in state.imports.items():
         try:
             wanted[alias] = _import_module(module)
-        except ImportError as error:
+        except Exception as error:  # importing runs the module
             raise UnprovableError(f"module {module} cannot be imported here: {error}") from error
     taken = [name for name, value in wanted.items() if name in scope and scope[name] is not value]
     if taken:
