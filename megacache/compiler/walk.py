@@ -180,7 +180,7 @@ class Walk:
         elif any("__getattr__" in vars(each) for each in kind.__mro__[: kind.__mro__.index(types.ModuleType)]):
             return  # it makes its attributes when they are first read
         elif not is_module_by_release(value.__name__):
-            yield from self._named(held)
+            yield from self._named(dict(sorted(held.items())))  # some packages fill theirs from a set
         else:
             yield from self._named_of_release(held)
 
