@@ -43,6 +43,7 @@ _BOOKKEEPING = frozenset(
         *("__annotate__", "__annotate_func__", "__annotations__", "__annotations_cache__"),  # some from when first read
         *("__orig_bases__", "__parameters__", "__type_params__"),  # for those who read source
         *("__firstlineno__", "__static_attributes__"),  # where it stands, and a set in any order
+        "__slotnames__",  # from when an object of it is first copied or pickled
         "_autograd_function_id",  # a number of this process
     }
 )

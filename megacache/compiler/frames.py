@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import CodeType
+from types import CellType, CodeType
 from typing import Any
 
 import torch
@@ -64,6 +64,7 @@ class Frame:
     local_scope: Scope
     compile_id: str
     circumstances: Circumstances
+    closure: tuple[CellType, ...] = ()
 
     @property
     def place(self) -> Place:
@@ -122,14 +123,14 @@ def frame_of(
 
     Source: `_compile` in `torch/_dynamo/convert_frame.py`, 2.13.0 to 2.15.0.
     """
-    compiler, is_whole_graph, is_export, hooks = (arguments[at] for at in (2, 3, 4, 6))
+    closure, compiler, is_whole_graph, is_export, hooks = (arguments[at] for at in (1, 2, 3, 4, 6))
     backend: Any = torch._dynamo.eval_frame.innermost_backend(compiler)
     if not isinstance(backend, torch._TorchCompileInductorWrapper) or not replay.is_ordinary():
         return None
     if is_export or compile_id.compiled_autograd_id is not None or torch._dynamo.config.caching_precompile:
         return None
     circumstances = _circumstances(backend, is_whole_graph=is_whole_graph, hooks=hooks)
-    return Frame(code, global_scope, local_scope, str(compile_id), circumstances)
+    return Frame(code, global_scope, local_scope, str(compile_id), circumstances, closure or ())
 
 
 def _circumstances(backend: Any, *, is_whole_graph: bool, hooks: Any) -> Circumstances:

@@ -207,7 +207,9 @@ def _replayed(frame: Frame, guards: bytes, output_graph: Any) -> replay.Replay:
     new_names = replay.name_in(frame.global_scope, state)
     try:
         with muted():
-            return replay.Replay(frame.code, state, output_graph.local_scope, frame.global_scope, output_graph)
+            return replay.Replay(
+                frame.code, state, output_graph.local_scope, frame.global_scope, output_graph, frame.closure
+            )
     finally:
         for name in new_names:
             del frame.global_scope[name]

@@ -93,6 +93,7 @@ class Replay(CheckFunctionManager):
         global_scope: The frame's globals, with the names that `name_in` puts there.
         output_graph: At the end of torch's own compile, the graph that knows the global state from its beginning; None
             takes the state of this moment.
+        closure: The cells of the frame's function.
 
     Attributes:
         proofs: One line per check.
@@ -109,11 +110,12 @@ class Replay(CheckFunctionManager):
         local_scope: Scope,
         global_scope: Scope,
         output_graph: Any = None,
+        closure: tuple[types.CellType, ...] = (),
     ) -> None:
         self._pinned: dict[int, tuple[object, str]] = {}
         self._builder: Any = None
         self._state = state
-        self._scopes = local_scope, global_scope
+        self._scopes = local_scope, global_scope, closure
         for name in map(check_name, (create for _, create in state.guards)):
             if name not in _KNOWN_CHECKS:
                 raise UnprovableError(f"torch's guard {name} cannot be proven in another process")

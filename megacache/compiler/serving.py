@@ -88,7 +88,7 @@ class Server:
     def _tried(self, frame: Frame, variant: Variant, state: GuardState, compile_id: Any) -> GuardedCode:
         facts, body = variant.facts, variant.body
         with muted():
-            live = replay.Replay(frame.code, state, frame.local_scope, frame.global_scope)
+            live = replay.Replay(frame.code, state, frame.local_scope, frame.global_scope, closure=frame.closure)
         if live.proofs != facts.proofs:
             raise UnprovableError(sentence_of_change(facts.proofs, live.proofs))
         if not live.holds(frame.local_scope):

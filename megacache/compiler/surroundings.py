@@ -72,17 +72,20 @@ class Surroundings:
         """Write the names in order, so that equal surroundings are equal bytes."""
         return _read_back, (self.roots, self.modules, tuple(sorted(self.names)), tuple(sorted(self.texts)))
 
-    def told(self, local_scope: Scope, global_scope: Scope) -> Iterator[str]:
+    def told(self, local_scope: Scope, global_scope: Scope, closure: tuple[types.CellType, ...] = ()) -> Iterator[str]:
         """Yield one line per root that is there, then what decides on `isinstance`.
 
         Args:
             local_scope: The locals of the frame.
             global_scope: Its globals.
+            closure: The cells of its function, which other functions may share.
 
         Raises:
             UnprovableError: When too much is within reach.
         """
         walk = Walk(self.names)
+        if closure:
+            yield f"its closure reaches {walk.told(closure)}"
         for name, value in sorted(local_scope.items()):
             yield f"L['{name}'] reaches {walk.told(value)}"
         for module, read in self.roots:

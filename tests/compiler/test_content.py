@@ -1,6 +1,7 @@
 """What a live object is, told by its content: equal for equal things, in every process, and for nothing else."""
 
 import collections
+import copy
 import enum
 import functools
 import json
@@ -581,6 +582,14 @@ def test_the_place_of_a_code_object_is_not_told(change):
 @pytest.mark.parametrize("tell", [Content().facts, lambda number: digest_of(compile(f"it = {number:#x}", "a", "exec"))])
 def test_a_huge_number_is_told(tell):
     assert tell(1 << 20000) != tell(1 << 20001)
+
+
+def test_a_class_is_the_same_after_its_objects_were_copied():
+    kind = scope_of("class it:\n    __slots__ = ('n',)")["it"]
+    before = Content().facts(kind)
+    copy.copy(kind())
+    assert "__slotnames__" in vars(kind)
+    assert Content().facts(kind) == before
 
 
 def test_facts_are_told_apart_by_their_digest():
