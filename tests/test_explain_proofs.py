@@ -36,6 +36,7 @@ def changed(old, new):
         ("3" * 32, "4" * 32, "`kind` holds other values now"),
         ("5" * 32, "6" * 32, "what `steps` holds is of other kinds or has other keys now"),
         ("torch.Tensor", "builtins.list", "what `x` holds is of other kinds or has other keys now"),
+        ("reaches torch.Tensor", "reaches again torch.Tensor 1", "`x` is one object with another now"),
         ("7" * 32, "8" * 32, "environment variable MODE is another one now"),
         ("G['helper'].__code__", "G['other'].__code__", None),
     ],

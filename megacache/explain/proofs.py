@@ -17,7 +17,7 @@ _IDENTITY = re.compile(r"^_+check_(?:obj|type)_id\((?P<name>.+), (?P<digest>[0-9
 _SOURCE = re.compile(r"GuardManager: source=(.+?), accessed_by=")
 _STATE = re.compile(r"^___check_global_state\(\) against (?P<state>\{.*\})$")
 _SCOPED = re.compile(r"\b[LG]\['(\w+)'\]")
-_TOLD = re.compile(r"^(?P<what>.+?) (?P<verb>reaches|holds|has keys|is a|returns|is) (?:[0-9a-f]{32}|[\w.<>]+)$")
+_TOLD = re.compile(r"^(?P<what>.+?) (?P<verb>reaches|holds|has keys|is a|returns|is) (?P<told>.+)$")
 _SAID = {
     "reaches": "what `{}` holds is of other kinds or has other keys now",
     "holds": "`{}` holds other values now",
@@ -75,13 +75,13 @@ def _change(old: tuple[str, str] | None, new: tuple[str, str] | None) -> str:
 
 def _change_of_told(gone: Sequence[tuple[str, str]], new: Sequence[tuple[str, str]]) -> str:
     """Say what changed where a line of ours is the first to differ."""
-    then, now = (
-        {told["what"]: told["verb"] for _, line in leaves if (told := _TOLD.match(line))} for leaves in (gone, new)
-    )
+    then, now = ({told["what"]: told for _, line in leaves if (told := _TOLD.match(line))} for leaves in (gone, new))
     for what in (*then, *now):
-        if what in then and what in now:
-            return _SAID[then[what]].format(_owner(what))
-        return f"`{_owner(what)}` is {'no longer there' if what in then else 'there now, and was not'}"
+        if what not in then or what not in now:
+            return f"`{_owner(what)}` is {'no longer there' if what in then else 'there now, and was not'}"
+        if now[what]["told"].startswith("again "):
+            return f"`{_owner(what)}` is one object with another now"
+        return _SAID[then[what]["verb"]].format(_owner(what))
     return _change(gone[0] if gone else None, new[0] if new else None)
 
 

