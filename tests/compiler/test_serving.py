@@ -31,6 +31,78 @@ args = (x,)
 """
 
 CHANGES = {
+    "whether two parameters are one": """
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 4, bias=False), nn.Linear(4, 4, bias=False)
+        if V == 3:
+            self.b.weight = self.a.weight
+
+    def forward(self, x):
+        return self.b(self.a(x)) + sum(each.sum() for each in self.parameters())
+
+def f(net, x):
+    return net(x)
+
+args = (linear(lambda *_: Net()), x)
+""",
+    "whether two lists are one": """
+def f(a, b, x):
+    a.append(1)
+    return add(x, len(b))
+
+def run(function):
+    a = [1, 1]
+    with torch.no_grad():
+        return function(a, a if V == 3 else [1, 1], x)
+""",
+    "whether two functions share a cell": """
+def make():
+    n = 1
+    def up():
+        nonlocal n
+        n += 1
+    return up, lambda: n
+
+def f(up, get, x):
+    up()
+    return add(x, get())
+
+def run(function):
+    up, get = make()
+    with torch.no_grad():
+        return function(up, get if V == 3 else make()[1], x)
+""",
+    "what a module that is imported inside does not have": """
+other = sys.modules["changes_other"] = types.ModuleType("changes_other")
+if V == 3:
+    other.n = 3
+
+def undo():
+    sys.modules.pop("changes_other", None)
+
+def f(x):
+    import changes_other
+    return add(x, getattr(changes_other, "n", 2))
+""",
+    "what the second instance has": """
+@typing.runtime_checkable
+class HasScale(typing.Protocol):
+    scale: int
+
+class Thing:
+    pass
+
+one, two = Thing(), Thing()
+if V == 3:
+    two.scale = 1
+
+def f(one, two, x):
+    return add(x, 3 if isinstance(two, HasScale) else 2)
+
+args = (one, two, x)
+""",
     "a decorated method's value": """
 def scaled(n):
     def decorator(function):
