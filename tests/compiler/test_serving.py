@@ -707,11 +707,6 @@ def test_a_change_is_seen(scene, what):
     check_change(scene, CHANGES[what])
 
 
-def stale(reason):
-    """Mark a test of a change that is not seen yet, or not under every release of torch."""
-    return pytest.mark.xfail(raises=AssertionError, reason=reason, strict=False)
-
-
 BUILT_INSIDE = """
 def keeps(n):
     def decorator(function):
