@@ -180,9 +180,13 @@ class Walk:
         elif any("__getattr__" in vars(each) for each in kind.__mro__[: kind.__mro__.index(types.ModuleType)]):
             return  # it makes its attributes when they are first read
         elif not is_module_by_release(value.__name__):
-            yield from self._named(dict(sorted(held.items())))  # some packages fill theirs from a set
+            # Some packages fill theirs from a set, and import their modules when these are first read.
+            yield from self._named({name: held[name] for name in sorted(held) if self._is_told_of_module(name, held)})
         else:
             yield from self._named_of_release(held)
+
+    def _is_told_of_module(self, name: str, held: Mapping[str, Any]) -> bool:
+        return name in self._names or not isinstance(held[name], types.ModuleType)
 
     def _named_of_release(self, held: Mapping[str, Any]) -> Iterator[object]:
         """Tell which mentioned names a module of torch's or Python's has, and what is behind those that lead on."""
