@@ -143,8 +143,8 @@ LEFT_TO_GUARDS = {
     "attribute that nobody mentions": "class A: pass\na = A()\nif V == 3: a.m = 1\nargs = (a,)\ndef it(a): return a.n",
     "global that nobody mentions": "if V == 3: m = 1\ndef it(): return n",
     "global of the name of an attribute": "if V == 3: size = 1\nargs = (torch.ones(1),)\ndef it(x): return x.size()",
-    "module in a module that nobody mentions": "m = types.ModuleType('m')\nif V == 3: m.late = types.ModuleType('late')\n"
-    "def it(): return dir(m)",
+    "module in a module that nobody mentions": "m = types.ModuleType('m')\n"
+    "if V == 3: m.late = types.ModuleType('late')\ndef it(): return dir(m)",
     "mark that Dynamo left": "y = torch.ones(1)\nif V == 3: y._dynamo_static_input_type = 'guarded'\nargs = (y,)\n"
     "def it(x): return getattr(x, 'tag', None)",
 }
