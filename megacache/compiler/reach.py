@@ -94,7 +94,7 @@ class Reach:
             raise UnprovableError(f"{function.__qualname__} can read anything")
         self._names |= names
         for name in sorted(mentions.global_names):
-            for scope in (function.__globals__, function.__builtins__):  # type: ignore[attr-defined]
+            for scope in (function.__globals__, function.__builtins__):
                 if name in scope:
                     yield (name, content.facts(scope[name]))
                     break

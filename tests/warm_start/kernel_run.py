@@ -148,6 +148,7 @@ def settings_kept() -> Iterator[None]:
     before = [module.get_config_copy() for module in CONFIGS]
     variables = dict(os.environ)
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    cuda_precision = torch.backends.cuda.matmul.fp32_precision  # setting the one above changes it
     try:
         yield
     finally:
@@ -155,6 +156,7 @@ def settings_kept() -> Iterator[None]:
         torch.set_default_dtype(torch.float32)
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision(precision)
+        torch.backends.cuda.matmul.fp32_precision = cuda_precision
         torch.set_grad_enabled(True)
         torch.use_deterministic_algorithms(False)
         torch.autograd.set_detect_anomaly(False)
