@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
+from collections import defaultdict
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from types import CodeType
 
@@ -38,5 +40,20 @@ def is_module_by_release(module: object) -> bool:
 
 
 def modules_of_file(filename: str) -> Iterator[str]:
-    """Yield the names of the modules that were imported from a file."""
-    return (name for name, module in list(sys.modules.items()) if getattr(module, "__file__", None) == filename)
+    """Yield the names of the modules that were imported from a file.
+
+    Args:
+        filename: As code objects have it.
+    """
+    return iter(_names_by_file(len(sys.modules), next(reversed(sys.modules), "")).get(filename, ()))
+
+
+@lru_cache(maxsize=1)
+def _names_by_file(_count: int, _newest: str) -> dict[str, list[str]]:
+    """Return the names of all modules by their files, found anew whenever a module was imported."""
+    found: defaultdict[str, list[str]] = defaultdict(list)
+    for name, module in list(sys.modules.items()):
+        filename = getattr(module, "__file__", None)
+        if isinstance(filename, str):
+            found[filename].append(name)
+    return dict(found)

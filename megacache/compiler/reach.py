@@ -94,7 +94,7 @@ class Reach:
             raise UnprovableError(f"{function.__qualname__} can read anything")
         self._names |= names
         for name in sorted(mentions.global_names):
-            for scope in (function.__globals__, function.__builtins__):
+            for scope in (function.__globals__, _builtins_of(function)):
                 if name in scope:
                     yield (name, content.facts(scope[name]))
                     break
@@ -147,6 +147,11 @@ def _may_differ(value: Any) -> bool:
     if kind is types.FunctionType:
         return not is_by_release(value.__code__)
     return kind in PLAIN or issubclass(kind, (type, types.ModuleType))
+
+
+def _builtins_of(function: Any) -> dict[str, Any]:
+    found: dict[str, Any] = function.__builtins__
+    return found
 
 
 def _imported(function: types.FunctionType) -> Iterator[types.ModuleType]:

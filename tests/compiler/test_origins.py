@@ -50,3 +50,11 @@ def test_a_file_is_known_by_the_modules_that_were_imported_from_it():
 
     assert "json" in modules_of_file(json.__file__)
     assert list(modules_of_file("/nowhere.py")) == []
+
+
+def test_a_module_that_is_imported_later_is_known(define):
+    from megacache.compiler.origins import modules_of_file
+
+    assert list(modules_of_file("/nowhere/imported_later.py")) == []
+    define("", "imported_later")
+    assert list(modules_of_file("/nowhere/imported_later.py")) == ["imported_later"]
