@@ -185,9 +185,10 @@ def unprobed(monkeypatch):
 
 
 @pytest.fixture
-def kernels():
+def kernels(monkeypatch):  # whose patches must be there before ours, and go after them
     from megacache.compiler.kernels import Kernels
 
+    assert monkeypatch
     events = []
     attached = Kernels(events.append)
     attached.events = events
