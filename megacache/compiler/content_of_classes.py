@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from megacache.compiler.content_of_functions import BUILT_IN
 from megacache.compiler.content_of_objects import attributes_of, shows_all, state
-from megacache.compiler.facts import PLAIN, Facts, UnprovableError, module_of, name_of, of_type
+from megacache.compiler.facts import IS_MADE_IN_PYTHON, PLAIN, Facts, UnprovableError, module_of, name_of, of_type
 from megacache.compiler.origins import is_module_by_release
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 FIELD_OF_TUPLE: type = type(vars(collections.namedtuple("_", "field"))["field"])  # noqa: PYI024  only its type is wanted
 """What reads one field of a named tuple."""
-
-_IS_MADE_IN_PYTHON = 1 << 9
-"""`Py_TPFLAGS_HEAPTYPE`: a class that a `class` statement made, or a C extension at its import."""
 
 _LIKE_METHODS = (
     *(types.FunctionType, types.MethodType, *BUILT_IN, FIELD_OF_TUPLE, functools.partial, property, staticmethod),
@@ -66,7 +63,7 @@ def of_class(content: Content, value: type) -> Facts:
     is_own = _is_own(value)
     if content.is_deep and is_own:
         content.reach.note_call(module_of(value), of_type(value, "__name__"))
-    if not of_type(value, "__flags__") & _IS_MADE_IN_PYTHON:
+    if not of_type(value, "__flags__") & IS_MADE_IN_PYTHON:
         return name
     bases = tuple(content.facts(base) for base in of_type(value, "__bases__"))
     kind = () if type(value) is type else (content.facts(type(value)),)

@@ -17,6 +17,10 @@ PLAIN = frozenset(
 """The types whose values are told by their text; what is of a class made from them is something else."""
 
 
+IS_MADE_IN_PYTHON = 1 << 9
+"""`Py_TPFLAGS_HEAPTYPE`: a class that a `class` statement made, or a C extension at its import."""
+
+
 class UnprovableError(Exception):
     """Say that an object has no content by which another process could recognize it. Never leaves the compiler room."""
 

@@ -20,7 +20,7 @@ from megacache.compiler.bytecode import installed_code
 from megacache.compiler.content import UnprovableError
 from megacache.compiler.frames import Frame
 from megacache.compiler.guard_state import GuardState
-from megacache.compiler.guarded_code import Facts, place_of
+from megacache.compiler.guarded_code import Body, Facts, place_of
 from megacache.compiler.needs import Need, first_unmet
 from megacache.compiler.raw_events import ArtifactMissed, ArtifactServed, BytecodeMade, RawEvent, TraceEvent
 from megacache.compiler.shelf import Shelf, Variant
@@ -76,17 +76,18 @@ class Server:
     def _proven(self, frame: Frame, variant: Variant, compile_id: Any) -> GuardedCode:
         """Return the guarded code of one variant; the globals are as they were if it cannot be proven."""
         frame.check(variant.facts)
-        state = GuardState.load(variant.body.guards)
+        body = variant.body
+        state = GuardState.load(body.guards)
         new_names = replay.name_in(frame.global_scope, state)
         try:
-            return self._tried(frame, variant, state, compile_id)
+            return self._tried(frame, variant, body, state, compile_id)
         except BaseException:
             for name in new_names:
                 frame.global_scope.pop(name, None)
             raise
 
-    def _tried(self, frame: Frame, variant: Variant, state: GuardState, compile_id: Any) -> GuardedCode:
-        facts, body = variant.facts, variant.body
+    def _tried(self, frame: Frame, variant: Variant, body: Body, state: GuardState, compile_id: Any) -> GuardedCode:
+        facts = variant.facts
         with muted():
             live = replay.Replay(frame.code, state, frame.local_scope, frame.global_scope, closure=frame.closure)
         if live.proofs != facts.proofs:

@@ -19,7 +19,7 @@ from typing import Any
 
 import torch
 
-from megacache.compiler.facts import UnprovableError, digest, name_of, of_type
+from megacache.compiler.facts import IS_MADE_IN_PYTHON, UnprovableError, digest, name_of, of_type
 from megacache.compiler.origins import is_by_release, is_module_by_release
 
 _MOST_OBJECTS = 50_000
@@ -43,6 +43,11 @@ _PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis), typ
 _HOLDERS = frozenset({"argparse", "collections", "types", "_thread", "_threading_local"})
 """Modules of Python whose classes hold what the user puts there under names that only their own code mentions."""
 
+
+def _storage_bytes(tensor: torch.Tensor) -> int:
+    return tensor.untyped_storage().nbytes()
+
+
 _TENSOR_FACTS: Mapping[str, Callable[[torch.Tensor], object]] = {
     "_base": lambda tensor: tensor._base is None,
     "_is_view": lambda tensor: tensor._is_view(),
@@ -51,12 +56,12 @@ _TENSOR_FACTS: Mapping[str, Callable[[torch.Tensor], object]] = {
     "is_leaf": lambda tensor: tensor.is_leaf,
     "is_pinned": lambda tensor: tensor.is_pinned(),
     "is_shared": lambda tensor: tensor.untyped_storage().is_shared(),
-    "nbytes": lambda tensor: tensor.untyped_storage().nbytes(),
+    "nbytes": _storage_bytes,
     "output_nr": lambda tensor: tensor.output_nr,
     "retains_grad": lambda tensor: tensor.retains_grad,
-    "storage": lambda tensor: tensor.untyped_storage().nbytes(),
+    "storage": _storage_bytes,
     "storage_offset": lambda tensor: tensor.storage_offset(),
-    "untyped_storage": lambda tensor: tensor.untyped_storage().nbytes(),
+    "untyped_storage": _storage_bytes,
 }
 """What Dynamo takes from a tensor as a constant and leaves without a guard, by the attribute that asks for it."""
 
@@ -263,7 +268,7 @@ class Walk:
 
     def _slots(self, value: object) -> Iterator[object]:
         for each in type(value).__mro__:
-            if each.__flags__ & _IS_MADE_IN_PYTHON and "__slots__" in vars(each):
+            if each.__flags__ & IS_MADE_IN_PYTHON and "__slots__" in vars(each):
                 yield from self._filled_slots(value, each)
 
     def _filled_slots(self, value: object, owner: type) -> Iterator[object]:
@@ -285,9 +290,6 @@ class Walk:
 _INSIDE_OF_WRAPPERS = ("__func__", "__self__", "__wrapped__", "fget", "fset", "fdel")
 
 _WRAPPERS = (types.MethodType, staticmethod, classmethod, property, functools._lru_cache_wrapper)
-
-_IS_MADE_IN_PYTHON = 1 << 9
-"""`Py_TPFLAGS_HEAPTYPE`."""
 
 Teller = Callable[[Walk, Any], Iterator[object]]
 
