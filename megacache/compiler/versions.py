@@ -77,6 +77,7 @@ PRIVATE_NAMES = (
     TorchName("torch._inductor.codecache", "BypassFxGraphCache", "graphs that have no key"),
     TorchName("torch._inductor.decomposition", "decompositions", "decompositions that are not torch's own"),
     TorchName("torch._library.simple_registry", "singleton", "the fake of an operator"),
+    TorchName("torch._C", "_dispatch_get_all_op_names", "which operators are there"),
     TorchName("torch._C", "_jit_get_schemas_for_operator", "what the schemas of an operator say"),
     TorchName("torch.distributed.distributed_c10d", "_world.pg_map", "the members of the process groups"),
     TorchName("torch.library", "_impls", "whether an operator has parts in Python"),

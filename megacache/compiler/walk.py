@@ -11,6 +11,7 @@ from __future__ import annotations
 import abc
 import enum
 import functools
+import threading
 import types
 import weakref
 from collections import OrderedDict, defaultdict, deque
@@ -180,7 +181,9 @@ class Walk:
     def _module(self, value: types.ModuleType) -> Iterator[object]:
         yield value.__name__
         kind, held = type(value), _dict_of(value)
-        if kind is torch._ops._OpNamespace:
+        if kind is torch._ops._Ops:
+            yield from sorted(filter(self._is_named_operator, torch._C._dispatch_get_all_op_names()))
+        elif kind is torch._ops._OpNamespace:
             yield from (name for name in sorted(self._names) if _is_operator(value.__name__, name))
         elif any("__getattr__" in vars(each) for each in kind.__mro__[: kind.__mro__.index(types.ModuleType)]):
             return  # it makes its attributes when they are first read
@@ -189,6 +192,11 @@ class Walk:
             yield from self._named({name: held[name] for name in sorted(held) if self._is_told_of_module(name, held)})
         else:
             yield from self._named_of_release(held)
+
+    def _is_named_operator(self, qualified: str) -> bool:
+        """Say whether an operator, such as `aten::add.out`, is mentioned by its namespace and its name."""
+        namespace, _, name = qualified.partition("::")
+        return namespace in self._names and name.partition(".")[0] in self._names
 
     def _is_told_of_module(self, name: str, held: Mapping[str, Any]) -> bool:
         return name in self._names or not isinstance(held[name], types.ModuleType)
@@ -350,8 +358,11 @@ def _answer(ask: Callable[[Any, Any], bool], what: object, decides: type) -> str
 # A class of the user's may have its own way of telling what its instances hold: Python's own is asked.
 
 
-def _dict_of(value: object) -> Mapping[str, Any]:
+def _dict_of(value: Any) -> Mapping[str, Any]:
     """Return an object's attributes, or nothing where it has no `__dict__` or one that is computed."""
+    if issubclass(type(value), threading.local):  # it keeps one for each thread
+        own: Mapping[str, Any] = threading.local.__getattribute__(value, "__dict__")
+        return own
     owner = next((each for each in type(value).__mro__ if "__dict__" in vars(each)), None)
     kept_by_python = (types.GetSetDescriptorType, types.MemberDescriptorType)
     if owner is None or not isinstance(vars(owner)["__dict__"], kept_by_python):

@@ -889,10 +889,14 @@ steps = Steps()
 if V == 3:
     os.environ["MEGACACHE_TEST"] = "3"
     torch.megacache_test = other.n = known["n"] = steps.n = 3
+    library = torch.library.Library("megacache_test", "DEF")
+    library.define("late(Tensor x) -> Tensor")
 
 def undo():
     os.environ.pop("MEGACACHE_TEST", None)
     vars(torch).pop("megacache_test", None)
+    if V == 3:
+        library._destroy()
 
 def caught(x):
     try:
@@ -905,6 +909,7 @@ ABSENT_USES = {
     "getattr of a module": 'add(x, getattr(other, "n", 2))',
     "hasattr of a module": 'add(x, 3 if hasattr(other, "n") else 2)',
     "hasattr of torch": 'add(x, 3 if hasattr(torch, "megacache_test") else 2)',
+    "hasattr of operators": 'add(x, 3 if hasattr(torch.ops.megacache_test, "late") else 2)',
     "names of a module": 'add(x, len([name for name in dir(other) if name == "n"]) + 2)',
     "key that raised": "caught(x)",
     "attribute in vars": 'add(x, vars(steps).get("n", 2))',

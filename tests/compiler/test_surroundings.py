@@ -103,6 +103,7 @@ TOLD = {
     "def it(): return r().d",
     "dict of the user's": "d = collections.UserDict({V: 1})\ndef it(): return list(d)",
     "namespace": "n = types.SimpleNamespace(**{'a' * V: 1})\ndef it(): return n",
+    "dict of a thread": "import threading\nn = threading.local()\nn.d = {V: 1}\ndef it(): return n.d",
     "default behind a context manager": "import contextlib\n@contextlib.contextmanager\ndef go(d={V: 1}): yield d\n"
     "def it(): return go()",
     "element of a long list": "items = [{V: 1}] + [1] * 1100\ndef it(): return items[0]",
