@@ -22,6 +22,7 @@ from megacache.recording import Recording
 from megacache.report import LoadReport
 from megacache.sessions import Session
 from megacache.views import html
+from megacache.views.units import count
 
 if TYPE_CHECKING:
     from megacache.compiler.capture import Capture
@@ -288,7 +289,8 @@ def status() -> str:
     lines += [f"  session {each.name}: {each.summary()}" for each in process.sessions]
     if process.compiled_before:
         lines.append(
-            f"  {process.compiled_before} frames were compiled before megacache was on: these are in no session"
+            f"  {count(process.compiled_before, 'frame')} compiled before megacache was on: in no session, and"
+            " served by no bundle. In a new kernel, switch it on first"
         )
     lines += [f"  fault in {fault.where}: {fault.error.strip().splitlines()[-1]}" for fault in capture.faults]
     return "\n".join(lines)

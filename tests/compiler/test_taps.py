@@ -12,10 +12,23 @@ from megacache.compiler.taps import compile_id_in
 pytestmark = pytest.mark.torch
 
 
-def test_disable_leaves_torch_exactly_as_it_was(programs):
-    printed = json.loads(programs.run("attach_detach").splitlines()[-1])
-    assert printed["changed_while_on"] >= 6  # else the comparison sees nothing
-    assert printed["left_behind"] == []
+@pytest.fixture(scope="module")
+def attached(programs):
+    """What a process printed that compiled, enabled megacache twice, and disabled it."""
+    return json.loads(programs.run("attach_detach").splitlines()[-1])
+
+
+def test_disable_leaves_torch_exactly_as_it_was(attached):
+    assert attached["changed_while_on"] >= 6  # else the comparison sees nothing
+    assert attached["left_behind"] == []
+
+
+def test_enabling_twice_is_enabling_once(attached):
+    assert attached["changed_by_the_second"] == []
+
+
+def test_what_was_compiled_before_is_said_in_the_status(attached):
+    assert "1 frame compiled before megacache was on" in attached["status"]
 
 
 def test_compile_id_is_torchs_string_form():

@@ -42,6 +42,7 @@ def is_same(before, after):
 
 def main():
     import megacache
+    from megacache import process
 
     versions.check()
     torch.compile(lambda x: x - 1, backend="eager")(torch.ones(3))  # torch imports and registers lazily
@@ -49,8 +50,10 @@ def main():
     megacache.enable()
     during = state_of_torch()
     changed = sum(not is_same(value, during.get(key)) for key, value in before.items())
-    torch.compile(lambda x: x + 1, backend="eager")(torch.ones(3))
     megacache.enable()
+    again = state_of_torch()
+    status = process.status()
+    torch.compile(lambda x: x + 1, backend="eager")(torch.ones(3))
     megacache.disable()
     after = state_of_torch()
     # What torch itself counts up with each compile and each hook.
@@ -66,7 +69,13 @@ def main():
     differences = sorted(
         key for key, value in before.items() if not is_same(value, after.get(key)) and not key.endswith(volatile)
     )
-    print(json.dumps({"changed_while_on": changed, "left_behind": differences}))
+    told = {
+        "changed_while_on": changed,
+        "changed_by_the_second": sorted(key for key, value in during.items() if not is_same(value, again.get(key))),
+        "left_behind": differences,
+        "status": status,
+    }
+    print(json.dumps(told))
 
 
 if __name__ == "__main__":
