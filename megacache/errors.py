@@ -6,6 +6,7 @@ Layer: ground. Imports nothing of ours.
     ├─ TorchError                  torch is absent, unsupported, or lacks a hook that we need   .torch_version
     ├─ IncompatibleError           recorded under another system                 .mismatches
     ├─ SessionError                a session is used in the wrong order
+    ├─ FrontEndError               the explorer's front end was not built        .path
     ├─ UsageError                  a wrong command, magic or option; exit code 2
     ├─ ArtifactNotFoundError       no such artifact or content (LookupError)     .cache_key
     └─ BundleError                 .path
@@ -48,6 +49,12 @@ class IncompatibleError(MegacacheError):
 
 class SessionError(MegacacheError):
     """Say that a session was used in the wrong order (saved before it began, nested in another)."""
+
+
+class FrontEndError(MegacacheError):
+    """Say that the explorer's front end is not there, since it was not built."""
+
+    path: str = ""
 
 
 class UsageError(MegacacheError):

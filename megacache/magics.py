@@ -1,6 +1,6 @@
 """The magics: `%%megacache` captures a cell, `%megacache` saves, loads and shows.
 
-Layer: a face. The only room that imports IPython.
+Layer: a face.
 
 `%%megacache` is not an ordinary cell magic, since one of those runs the cell in its own way and so changes its value,
 its traceback or its `await`. Instead an input transformer takes the line away, and IPython then runs the cell as ever:
@@ -22,8 +22,9 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
 from megacache import process
-from megacache.bundle import SaveReport
+from megacache.bundle import Bundle, SaveReport
 from megacache.errors import MegacacheError
+from megacache.recording import Recorded
 from megacache.sessions import Session
 
 if TYPE_CHECKING:
@@ -32,7 +33,11 @@ if TYPE_CHECKING:
 MARK = "%%megacache"
 
 CELL_USAGE = "%%megacache [NAME] [--bundle PATH] [--fresh] [--no-precompile] [--no-widget] [--quiet]"
-LINE_USAGE = "%megacache status | save PATH | load PATH | export PATH | config"
+LINE_USAGE = "%megacache status | save PATH | load PATH | export PATH | explore [PATH] | config"
+
+
+_WORD_COUNTS = {"status": (0,), "save": (1,), "load": (1,), "export": (1,), "explore": (0, 1), "config": (0,)}
+"""How many words may follow each command."""
 
 
 class _RejectedError(InputRejected, UsageError):
@@ -109,10 +114,12 @@ class _Gate(ast.NodeTransformer):
 
 @dataclass(frozen=True, slots=True)
 class _Cell:
-    """A marked cell that runs."""
+    """A marked cell that runs, with the explorer that is filled meanwhile, or why there is none."""
 
     session: Session
     options: argparse.Namespace
+    explorer: object = None
+    notice: str = ""
 
 
 @magics_class
@@ -132,7 +139,7 @@ class MegacacheMagics(Magics):
         """Capture the compilations of a cell, or do one thing with what was captured.
 
         As a cell magic: `%%megacache [NAME] [--bundle PATH] [--fresh] [--no-precompile] [--no-widget] [--quiet]`.
-        As a line magic: `%megacache status | save PATH | load PATH | export PATH | config`.
+        As a line magic: `%megacache status | save PATH | load PATH | export PATH | explore [PATH] | config`.
         """
         if cell is not None:
             parse_cell_line(line)  # says what is wrong with it
@@ -165,7 +172,19 @@ class MegacacheMagics(Magics):
         except MegacacheError as error:
             self._gate.refusal = str(error)
             return None
-        return _Cell(session, options)
+        if options.quiet or options.no_widget or not self._has_widgets:
+            return _Cell(session, options)
+        try:
+            explorer = session.explore()
+            display(explorer)  # type: ignore[no-untyped-call]
+        except Exception as error:  # noqa: BLE001  the user's cell runs, whatever happened to the view
+            return _Cell(session, options, notice=f"megacache shows text: {error}")
+        return _Cell(session, options, explorer)
+
+    @property
+    def _has_widgets(self) -> bool:
+        """Say whether there is a front end that may show widgets: a kernel's, not a terminal."""
+        return getattr(self.shell, "kernel", None) is not None
 
     def after_cell(self, result: ExecutionResult) -> None:
         """End the session of a marked cell, save it, and show it below the cell's own output."""
@@ -180,7 +199,10 @@ class MegacacheMagics(Magics):
             print(f"megacache could not save: {failure}")
         if not cell.options.quiet:
             print(_one_line(session))
-            display(session.tree())  # type: ignore[no-untyped-call]
+            if cell.notice:
+                print(cell.notice)
+            if cell.explorer is None:
+                display(session.tree())  # type: ignore[no-untyped-call]
 
     def install(self) -> None:
         """Put everything in place; a second `%load_ext` changes nothing."""
@@ -195,8 +217,7 @@ class MegacacheMagics(Magics):
 
     def _command(self, line: str) -> Any:
         name, *words = _words(line) or ["status"]
-        commands = {"status": 0, "save": 1, "load": 1, "export": 1, "config": 0}
-        if commands.get(name) != len(words):
+        if len(words) not in _WORD_COUNTS.get(name, ()):
             raise UsageError(f"usage: {LINE_USAGE}")
         try:
             return getattr(self, f"_{name}")(*words)
@@ -216,6 +237,16 @@ class MegacacheMagics(Magics):
         """Write what was captured as one HTML page if the path ends in `.html`, else as torch's own container."""
         size_bytes = process.export(path)
         print(f"wrote {path} ({size_bytes:,} bytes)")
+
+    def _explore(self, path: str | None = None) -> object:
+        """Show a bundle, or all that was captured; in a terminal as a tree."""
+        if path is None:
+            return self._view(process.everything())
+        with Bundle.open(path) as bundle:
+            return self._view(bundle)
+
+    def _view(self, recorded: Recorded) -> object:
+        return recorded.explore() if self._has_widgets else recorded.tree()
 
     def _config(self) -> None:
         for option, value in sorted(process.config().items()):

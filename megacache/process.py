@@ -10,7 +10,7 @@ Layer: above sessions, below the faces.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from megacache.bundle import Bundle, SaveReport, plain_file
 from megacache.bundle.exchange import exported
 from megacache.errors import IncompatibleError, SessionError
-from megacache.recording import Recording
+from megacache.recording import Recorded, Recording
 from megacache.report import LoadReport
 from megacache.sessions import Session
 from megacache.views import html
@@ -39,6 +39,7 @@ class Process:
         self.sessions: list[Session] = []
         self.compiled_before = 0
         self._capture: Capture | None = None
+        self._listeners: list[Callable[[], None]] = []
 
     @property
     def capture(self) -> Capture:
@@ -70,7 +71,7 @@ class Process:
         from megacache.compiler.capture import Capture
 
         if self._capture is None:
-            self._capture = Capture()
+            self._capture = Capture(self.tell)
             self.compiled_before = self._capture.frame_count()
         if not self._capture.is_on:
             self._capture.start()
@@ -97,6 +98,24 @@ class Process:
         self.open.remove(session)
         if self.open:
             self.capture.recorder.begin(self.open[-1].info.session_id)
+        self.tell()
+
+    def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
+        """Call back after each compile, save and end of a session, in the thread in which it happened.
+
+        Args:
+            listener: It must be quick, and must not raise.
+
+        Returns:
+            What ends it.
+        """
+        self._listeners.append(listener)
+        return lambda: self._listeners.remove(listener) if listener in self._listeners else None
+
+    def tell(self) -> None:
+        """Tell those who listen that there is something new."""
+        for listener in tuple(self._listeners):
+            listener()
 
     def told(self) -> list[Session]:
         """Return the sessions that are worth keeping: all, but not the process's own while nothing is in it."""
@@ -133,7 +152,9 @@ class Process:
         recording = self.recording(sessions)
         contents = self.capture.recorder.documents.contents
         with Bundle.open_or_create(path) as bundle:
-            return bundle.append(recording, {sha256: contents[sha256] for sha256 in _digests_in(recording)})
+            report = bundle.append(recording, {sha256: contents[sha256] for sha256 in _digests_in(recording)})
+        self.tell()
+        return report
 
     def export(self, sessions: Sequence[Session], path: Path) -> int:
         """Write some sessions into a file for somebody without megacache: a page, or torch's own container.
@@ -156,6 +177,27 @@ class Process:
         )
         plain_file.write(path, content)
         return len(content)
+
+
+class Everything(Recorded):
+    """All that a process captured, of every session that is worth keeping."""
+
+    name = "this process"
+
+    def __init__(self, process: Process) -> None:
+        self._process = process
+
+    def recording(self) -> Recording:
+        """Return the rows as they are now.
+
+        Raises:
+            SessionError: When nothing was captured.
+        """
+        return self._process.recording(self._process.told())
+
+    def save(self, path: str | os.PathLike[str]) -> SaveReport:
+        """Save all of it into one bundle; see `megacache.save`."""
+        return self._process.save(self._process.told(), Path(path))
 
 
 def _digests_in(recording: Recording) -> dict[str, None]:
@@ -249,7 +291,7 @@ def save(path: str | os.PathLike[str]) -> SaveReport:
         SessionError: When nothing was captured, since `enable()` was never called.
         BundleError: When the bundle cannot be written; see `errors`.
     """
-    return process.save(process.told(), Path(path))
+    return everything().save(path)
 
 
 def export(path: str | os.PathLike[str]) -> int:
@@ -278,6 +320,11 @@ def config() -> dict[str, str]:
     from megacache.compiler.capture import live_options
 
     return live_options()
+
+
+def everything() -> Everything:
+    """Return all that this process captured, to look at it as one recording."""
+    return Everything(process)
 
 
 def status() -> str:

@@ -1,6 +1,6 @@
 """Recording: the rows of one or more sessions, and the way to their contents.
 
-Layer: ground. May import model and errors; views only inside the three properties that show them.
+Layer: ground. May import model and errors; views and the explorer only inside the methods that show them.
 
 A live `Session` and a `Bundle` on disk both answer `recording()`; every face is made from that. Guards and events are
 many and alike, so they are kept as compressed documents and decoded when first asked for.
@@ -34,6 +34,7 @@ from megacache.model import (
 )
 
 if TYPE_CHECKING:
+    from megacache.explorer.widget import Explorer
     from megacache.views.figures import Figures
     from megacache.views.tables import Tables
     from megacache.views.tree import Tree
@@ -120,6 +121,16 @@ class Recorded(ABC):
         from megacache.views.tree import Tree
 
         return Tree.of(self.recording())
+
+    def explore(self) -> Explorer:
+        """Return the explorer: an interactive view for a notebook.
+
+        Raises:
+            FrontEndError: When the front end was not built.
+        """
+        from megacache.explorer.widget import Explorer
+
+        return Explorer(self)
 
 
 def encode_rows(rows: Iterable[object]) -> bytes:

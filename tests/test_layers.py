@@ -25,16 +25,25 @@ MAY_IMPORT = {
     # A session knows its process, for type checkers only.
     "sessions": {*GROUND, "views", "explain", "bundle", "compiler", "process"},
     "process": {*GROUND, "views", "explain", "bundle", "compiler", "sessions"},
+    "explorer": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
     "magics": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
     "cli": {*GROUND, "views", "explain", "bundle"},
     "__main__": {"cli"},
 }
 """What each room may import of ours at run time. The front door, `__init__`, imports lazily from any room."""
 
-FACES_OF_A_RECORDING = {"tables", "figures", "tree"}
-"""The properties of `Recorded`, and of the report, that show themselves through views."""
+FACES_OF_A_RECORDING = {"tables", "figures", "tree", "widget"}
+"""The modules through which a `Recorded` shows itself, each imported by the method of that name."""
 
-ONLY_IN = {"torch": {"compiler"}, "IPython": {"magics", "__init__"}, "typer": {"cli"}, "sqlite3": {"bundle"}}
+ONLY_IN = {
+    "torch": {"compiler"},
+    "IPython": {"magics", "explorer", "__init__"},
+    "anywidget": {"explorer"},
+    "ipywidgets": {"explorer"},
+    "traitlets": {"explorer"},
+    "typer": {"cli"},
+    "sqlite3": {"bundle"},
+}
 """Libraries that have one room of their own."""
 
 
@@ -74,7 +83,7 @@ def test_a_room_imports_only_what_lies_below(path):
         other = front_door.get(parts[1], parts[1])
         if other not in MAY_IMPORT or other == room:
             continue
-        is_a_face = room == "recording" and other == "views" and parts[2] in FACES_OF_A_RECORDING
+        is_a_face = room == "recording" and other in ("views", "explorer") and parts[2] in FACES_OF_A_RECORDING
         assert is_a_face or other in MAY_IMPORT[room], f"{named(path)}:{line}: {room} may not import {other}"
 
 

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.torch
 
 SETUP = "import torch\n%load_ext megacache"
 
-CELL = """%%megacache first --bundle first.megacache
+CELL = """%%megacache first --bundle first.megacache --no-widget
 @torch.compile
 def f(x):
     return torch.sin(x) + 1
@@ -25,6 +25,24 @@ f(torch.zeros(4)).tolist()"""
 NESTING = """%%megacache outer --quiet
 get_ipython().run_cell("1 + 1", silent=False)
 torch.compile(lambda x: x * 7)(torch.ones(2))"""
+
+
+WATCHED = """%%megacache watched --bundle watched.megacache
+from ipywidgets.widgets.widget import _instances
+from megacache.explorer.widget import Explorer
+
+explorer = [each for each in _instances.values() if isinstance(each, Explorer)][-1]
+seen = []
+explorer.observe(lambda change: seen.append(explorer._snapshot.about.is_live), "_tree")
+print("from the cell")
+f = torch.compile(lambda x: torch.cos(x) + 2)
+f(torch.zeros(4)).tolist()"""
+
+UNBUILT = """import pathlib
+from megacache.explorer import front_end
+front_end.STATIC = pathlib.Path("nowhere")"""
+
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def run(*cells, folder, cache):
@@ -198,3 +216,57 @@ def test_traceback_is_as_without_megacache(cold, folder, environment):
         return text.replace(first_line, "").splitlines()
 
     assert traceback_of("%%megacache x --quiet") == traceback_of("# a comment")
+
+
+@pytest.fixture(scope="module")
+def watched(folder, environment):
+    """A kernel whose cells show the explorer, and then one without a front end."""
+    cells = [
+        SETUP,
+        WATCHED,
+        "print(seen)",
+        "%megacache explore",
+        "%megacache explore watched.megacache",
+        UNBUILT,
+        "%%megacache without\nf(torch.ones(2, 2))",
+    ]
+    return run(*cells, folder=folder, cache={**environment, "TORCHINDUCTOR_CACHE_DIR": str(folder / "watched")})
+
+
+def test_the_explorer_is_shown_around_the_cells_own_output(watched):
+    kinds = [output.output_type for output in watched[1].outputs]
+    assert kinds == ["display_data", "display_data", "stream", "execute_result", "stream"]
+    live, static, own, result, line = watched[1].outputs
+    assert WIDGET in live.data
+    assert own.text == "from the cell\n"
+    assert result.data["text/plain"] == "[3.0, 3.0, 3.0, 3.0]"
+    assert line.text.startswith("megacache watched: 1 compile")
+    assert WIDGET not in static.data
+
+
+def test_the_static_summary_is_as_it_was_at_the_end(watched):
+    html = html_of(watched[1])
+    assert 'class="mc-static" data-mc="' in html
+    for part in ("watched", "0/0", "aot_autograd", "inductor"):
+        assert part in html
+
+
+def test_the_explorer_is_filled_while_the_cell_runs(watched):
+    seen = json.loads(printed(watched[2]).replace("True", "true").replace("False", "false"))
+    assert seen[0] is True
+    assert seen[-1] is False
+
+
+def test_explore_shows_what_was_captured_and_a_bundle(watched):
+    for cell, name in ((watched[3], "this process"), (watched[4], "watched.megacache")):
+        live, static = outputs(cell, "display_data")
+        assert name in live.data["text/plain"]
+        assert "0/0" in static.data["text/html"]
+
+
+def test_without_a_front_end_the_tree_is_shown_and_one_line_says_why(watched):
+    (tree,) = outputs(watched[6], "display_data")
+    assert "recompile 0/1" in tree.data["text/plain"]
+    lines = printed(watched[6]).splitlines()
+    assert [line.partition(":")[0] for line in lines] == ["megacache without", "megacache shows text"]
+    assert "make front-end" in lines[1]

@@ -6,14 +6,14 @@ Layer: compiler. There is one per process; `sessions` holds it.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
 from megacache.compiler import versions
 from megacache.compiler.options import live_config
-from megacache.compiler.raw_events import RawEvent
+from megacache.compiler.raw_events import CompileEnded, RawEvent
 from megacache.compiler.recorder import Recorder
 from megacache.compiler.shelf import Shelf
 from megacache.compiler.system import live_system
@@ -28,11 +28,14 @@ if TYPE_CHECKING:
 class Capture:
     """Listen to torch, and keep what was heard.
 
+    Args:
+        on_compiled: Called after each compile, in the thread in which it ended.
+
     Raises:
         TorchError: When torch is absent or lacks a name that we need.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, on_compiled: Callable[[], None] = lambda: None) -> None:
         versions.check()
         from megacache.compiler.cache_keys import CacheKeys
         from megacache.compiler.kernels import Kernels
@@ -45,6 +48,7 @@ class Capture:
         self.kernels = Kernels(self.recorder.take)
         self._cache_keys = CacheKeys()
         self._taps = Taps(self._hear)
+        self._on_compiled = on_compiled
 
     @property
     def is_on(self) -> bool:
@@ -94,6 +98,8 @@ class Capture:
     def _hear(self, event: RawEvent) -> None:
         self.recorder.take(event)
         self.precompile.hear(event)
+        if isinstance(event, CompileEnded):
+            self._on_compiled()
 
     def recording(self, session_ids: tuple[str, ...]) -> Recording:
         """Return the rows of some sessions."""

@@ -21,7 +21,8 @@ from megacache.views.names import (
     short_backend,
     without_home,
 )
-from megacache.views.tree import Node
+from megacache.views.phases import later_backends
+from megacache.views.tree import STATES, Node
 from megacache.views.units import count
 
 
@@ -155,7 +156,7 @@ def _compile(index: Index, session_id: str, compile_key: CompileKey, parent_key:
     branches = [_backend(index, entry, row, key) for entry in entries]
     branches += artifact_leaves(index, index.compile_uses.get((session_id, run_id, compile_id), ()), key)
     is_own = row is not None and row.session_id == session_id
-    state = row.status if row and is_own and not row.is_ok else None
+    state = row.status if row and is_own and row.status in STATES else None
     kind = "compile" if state else "recompile" if not compile_id.endswith("/0") else "guarded_code"
     return join(
         kind,
@@ -176,8 +177,7 @@ def _compile_duration(row: Compile, entries: list[BackendEntry]) -> int | None:
     """Add what was lowered after the compile had ended (a lazy backward) to its own time."""
     if row.duration_us is None:
         return None
-    end = row.started_us + row.duration_us
-    return row.duration_us + sum(each.duration_us or 0 for each in entries if (each.started_us or 0) >= end)
+    return row.duration_us + sum(each.duration_us or 0 for each in later_backends(row, entries))
 
 
 def _compile_detail(index: Index, row: Compile, *, is_own: bool) -> str:
@@ -185,7 +185,9 @@ def _compile_detail(index: Index, row: Compile, *, is_own: bool) -> str:
     parts = [] if is_own else ["compiled in an earlier session"]
     if row.status == "served":
         parts.append("served, nothing traced")
-    if not row.is_ok:
+    if row.status == "open":
+        parts.append("compiling now")
+    elif not row.is_ok:
         error = without_home(first_line(row.error))
         parts.append(": ".join(filter(None, (row.error_type, error))) or row.status)
     elif reasons := index.recompile_reasons.get(key):

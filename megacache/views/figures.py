@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from megacache.recording import Recording
 from megacache.views.marks import GREY, Mark, byte_marks, largest, mark_totals, size_marks, time_marks
 from megacache.views.names import without_home
-from megacache.views.timeline import PHASE_COLOURS, PHASE_TITLES, Lane, lanes, longest
+from megacache.views.phases import PHASE_TITLES
+from megacache.views.timeline import PHASE_COLOURS, Lane, lanes, longest
 from megacache.views.tree import Tree
 from megacache.views.units import count, format_bytes, format_duration
 

@@ -135,20 +135,13 @@ def _artifacts(index: Index) -> str:
     rows = index.recording.artifacts
     if not rows:
         return ""
-    states: dict[tuple[str, str | None], str] = {}
-    touched: dict[tuple[str, str | None], dict[str, None]] = {}
-    for use in index.recording.artifact_uses:
-        key = (use.artifact_type, use.cache_key)
-        states[key] = use.state or states.get(key, "")
-        if use.compile_id:
-            touched.setdefault(key, {})[use.compile_id] = None
     cells = [
         (
             safe(row.artifact_type),
             code_html(row.cache_key),
-            state_html(states.get((row.artifact_type, row.cache_key), "")),
+            state_html(index.artifact_states.get((row.artifact_type, row.cache_key), "")),
             format_bytes(row.size_bytes),
-            safe(", ".join(touched.get((row.artifact_type, row.cache_key), ()))),
+            safe(", ".join(index.artifact_compile_ids.get((row.artifact_type, row.cache_key), ()))),
         )
         for row in rows[:ROW_LIMIT]
     ]

@@ -18,6 +18,7 @@ from megacache.model import (
     Dimension,
     Document,
     GraphBreak,
+    Guard,
     RecompileReason,
     SessionInfo,
     SystemInfo,
@@ -191,6 +192,29 @@ class Index:
             else:
                 outside[use.session_id].append(use)
         return dict(inside), dict(beside), dict(outside)
+
+    @cached_property
+    def artifact_states(self) -> dict[tuple[str, str | None], str]:
+        """The state of the last use of each artifact that told one, by type and cache key."""
+        uses = self.recording.artifact_uses
+        return {(use.artifact_type, use.cache_key): use.state for use in uses if use.state}
+
+    @cached_property
+    def artifact_compile_ids(self) -> dict[tuple[str, str | None], list[str]]:
+        """The compiles that touched each artifact, in order, by type and cache key."""
+        found: dict[tuple[str, str | None], dict[str, None]] = defaultdict(dict)
+        for use in self.recording.artifact_uses:
+            if use.compile_id:
+                found[use.artifact_type, use.cache_key][use.compile_id] = None
+        return {key: list(compile_ids) for key, compile_ids in found.items()}
+
+    @cached_property
+    def guards(self) -> dict[CompileKey, list[Guard]]:
+        """Every guard by its compile; none where the recording has no contents at hand."""
+        try:
+            return grouped(self.recording.guards, lambda row: (row.run_id, row.compile_id))
+        except ArtifactNotFoundError:
+            return {}
 
     @cached_property
     def guard_counts(self) -> dict[CompileKey, GuardCounts]:

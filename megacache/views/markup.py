@@ -33,6 +33,14 @@ def code_html(text: object) -> str:
     return f"<code>{safe(text)}</code>" if text not in (None, "") else ""
 
 
+def prose(text: str) -> str:
+    """Return plain text as HTML; what stands between backticks is code."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # one backtick has no fellow
+        return safe(text)
+    return "".join(code_html(part) if at % 2 else safe(part) for at, part in enumerate(parts))
+
+
 def facts(*parts: object) -> str:
     """Join what is known by dots."""
     return " · ".join(safe(part) for part in parts if part not in (None, ""))

@@ -86,6 +86,14 @@ def short_guard(guard: str) -> str:
     return f"{subject} {found['expected']} → {found['actual']}"
 
 
+def mismatched_size(guard: str) -> tuple[str, int] | None:
+    """Return the tensor and the dimension of a guard whose size was another one: `("input_ids", 1)`."""
+    found = _MISMATCH.match(first_line(guard.partition("  #")[0]))
+    if found is None or found["what"] != "size" or found["index"] is None:
+        return None
+    return plain_source(found["name"]), int(found["index"])
+
+
 def failed_guard(guard: str) -> str:
     """Say in a few words that a guard failed: `input_ids.size(1) 13 → 24`, `scale == 1.0 failed`."""
     text = short_guard(guard)

@@ -28,17 +28,18 @@ _TONES = {
 _CODE_KINDS = frozenset({"guarded_code", "recompile", "compile", "backend", "artifact", "resume", "function"})
 
 
-def notebook_html(root: Node) -> str:
+def notebook_html(root: Node, row_limit: int = ROW_LIMIT) -> str:
     """Return a tree as one table: name, state, compile time, bytes.
 
     Args:
         root: The node above the lines; it is not shown itself.
+        row_limit: The most lines.
 
     Returns:
-        HTML without script and style elements, at most `ROW_LIMIT` lines and a note of what was left out.
+        HTML without script and style elements, at most so many lines and a note of what was left out.
     """
     lines = list(_lines(root, 0))
-    shown = _shallow(lines)
+    shown = _shallow(lines, row_limit)
     heads = '<th></th><th style="text-align:left">state</th><th align="right">compile</th><th align="right">bytes</th>'
     rows = "".join(_row(node, depth) for node, depth in shown)
     left = len(lines) - len(shown)
@@ -58,15 +59,15 @@ def _lines(node: Node, depth: int) -> Iterator[tuple[Node, int]]:
         yield from _lines(child, depth + 1)
 
 
-def _shallow(lines: list[tuple[Node, int]]) -> list[tuple[Node, int]]:
+def _shallow(lines: list[tuple[Node, int]], row_limit: int) -> list[tuple[Node, int]]:
     """Keep as many levels as fit, and where those are few lines, the beginning of the next one."""
     depth = max((depth for _, depth in lines), default=0)
-    while depth > 0 and sum(each <= depth for _, each in lines) > ROW_LIMIT:
+    while depth > 0 and sum(each <= depth for _, each in lines) > row_limit:
         depth -= 1
     fitting = [line for line in lines if line[1] <= depth]
-    if len(fitting) < ROW_LIMIT // 2:
+    if len(fitting) < row_limit // 2:
         fitting = [line for line in lines if line[1] <= depth + 1]
-    return fitting[:ROW_LIMIT]
+    return fitting[:row_limit]
 
 
 def _row(node: Node, depth: int) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from megacache.recording import Recording
 from megacache.views.markup import note, safe
-from megacache.views.timeline import PHASE_COLOURS, PHASE_TITLES, Bar, Lane, lanes, longest
+from megacache.views.phases import PHASE_TITLES
+from megacache.views.timeline import PHASE_COLOURS, Bar, Lane, lanes, longest
 from megacache.views.units import count, format_duration
 
 _BAR_LIMIT = 1500

@@ -3,24 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from megacache.errors import ArtifactNotFoundError
 from megacache.model import BackendEntry, Compile, Event
 from megacache.recording import Recording
 from megacache.views.index import Index, grouped
-
-PHASE_TITLES = {
-    "dynamo": "dynamo",
-    "guards": "guards",
-    "aot": "AOT",
-    "inductor": "inductor",
-    "codegen": "codegen",
-    "compiler": "C++ / Triton",
-    "cache": "cache",
-    "other": "other",
-}
-"""The phases with their names for people, outermost first."""
+from megacache.views.phases import PHASE_TITLES, own_phases
 
 PHASE_COLOURS = {
     "dynamo": "#5b8dee",
@@ -50,13 +39,19 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class Lane:
-    """One row of the timeline: a compile, or the backward that belongs to it."""
+    """One row of the timeline: a compile, or the backward that belongs to it.
+
+    `events` are the spans that the bars were cut from, where torch told them; `backend_id` is that of a backward.
+    """
 
     session_id: str
     compile_id: str
     label: str
     title: str
     bars: tuple[Bar, ...]
+    run_id: str = ""
+    backend_id: str | None = None
+    events: tuple[Event, ...] = ()
 
     @property
     def duration_us(self) -> int:
@@ -113,10 +108,11 @@ def _compile_lanes(
     forward = _without(_innermost(before), backwards) if before else _laid_end_to_end(own)
     backward = _innermost(behind) if behind else [bar for entry in backwards for bar in _backend_bars(entry)]
     kind = "resume" if code and code.parent_code_id else "forward"
-    for label, bars in ((kind, forward), ("backward", backward)):
+    backend_id = backwards[0].backend_id if backwards else None
+    for label, bars, entry, spans_of in ((kind, forward, None, before), ("backward", backward, backend_id, behind)):
         if bars:
             moved = tuple(Bar(bar.phase, bar.started_us - start, bar.duration_us) for bar in bars)
-            yield Lane(session_id, compile_id, f"{compile_id} {label}", title, moved)
+            yield Lane(session_id, compile_id, f"{compile_id} {label}", title, moved, run_id, entry, tuple(spans_of))
 
 
 def _holds(entry: BackendEntry, event: Event) -> bool:
@@ -176,36 +172,18 @@ def _add(bars: list[Bar], phase: str, start: int, end: int) -> None:
 
 def _laid_end_to_end(row: Compile | None) -> list[Bar]:
     """Draw a compile without events: each phase less what it holds, in torch's order."""
-    if row is None or not row.duration_us:
-        return []
-    outer = {
-        "dynamo": (row.duration_us, row.backend_us),
-        "aot": (row.aot_us, row.inductor_us),
-        "inductor": (row.inductor_us, row.codegen_us or row.compiler_us),
-        "codegen": (row.codegen_us, row.compiler_us),
-        "compiler": (row.compiler_us, None),
-    }
-    return _end_to_end(row.started_us, outer)
+    return _end_to_end(row.started_us, own_phases(row)) if row and row.duration_us else []
 
 
 def _backend_bars(entry: BackendEntry) -> list[Bar]:
-    if entry.started_us is None:
-        return []
-    outer = {
-        "aot": (entry.duration_us, entry.inductor_us),
-        "inductor": (entry.inductor_us, entry.codegen_us or entry.compiler_us),
-        "codegen": (entry.codegen_us, entry.compiler_us),
-        "compiler": (entry.compiler_us, None),
-    }
-    return _end_to_end(entry.started_us, outer)
+    return [] if entry.started_us is None else _end_to_end(entry.started_us, own_phases(entry))
 
 
-def _end_to_end(start: int, phases: dict[str, tuple[int | None, int | None]]) -> list[Bar]:
+def _end_to_end(start: int, phases: dict[str, int | None]) -> list[Bar]:
     bars: list[Bar] = []
-    for phase, (whole, within) in phases.items():
-        duration = max(0, (whole or 0) - (within or 0))
-        _add(bars, phase, start, start + duration)
-        start += duration
+    for phase, duration in phases.items():
+        _add(bars, phase, start, start + (duration or 0))
+        start += duration or 0
     return bars
 
 
@@ -231,7 +209,7 @@ def _with_longest_bars(lane: Lane, limit: int) -> Lane:
     if len(lane.bars) <= limit:
         return lane
     bars = sorted(sorted(lane.bars, key=lambda bar: -bar.duration_us)[:limit], key=lambda bar: bar.started_us)
-    return Lane(lane.session_id, lane.compile_id, lane.label, lane.title, tuple(bars))
+    return replace(lane, bars=tuple(bars))
 
 
 def _summed_up(left: list[Lane]) -> Lane:

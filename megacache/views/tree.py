@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 KINDS = {
     "recording": "",
     "session": "session",
+    "frame": "",
     "function": "",
     "guarded_code": "guarded code",
     "recompile": "recompile",
@@ -27,7 +28,13 @@ KINDS = {
     "offered": "",
     "untied": "",
 }
-"""Every kind of node, with the word that stands before its name; an artifact shows its type instead."""
+"""Every kind of node, with the word that stands before its name; an artifact shows its type instead.
+
+A `frame` of the user's call stack is only in the tree by stacks.
+"""
+
+COMPILE_KINDS = frozenset({"guarded_code", "recompile", "compile"})
+"""The kinds that stand for one compile."""
 
 STATES = {
     "failed": "✕",
@@ -130,6 +137,24 @@ class Tree:
             BundleError: A document of the recording is damaged.
         """
         from megacache.views.branches import grow
+
+        return cls(grow(recording))
+
+    @classmethod
+    def by_stacks(cls, recording: Recording) -> Tree:
+        """Grow the tree of the user's call stacks, which shows who made torch compile.
+
+        Args:
+            recording: Rows of any number of sessions.
+
+        Returns:
+            Sessions, in them the frames of the call stacks, outermost first, and in these the compiles. A compile has
+            the same key as in the tree of functions.
+
+        Raises:
+            BundleError: A document of the recording is damaged.
+        """
+        from megacache.views.stacks import grow
 
         return cls(grow(recording))
 

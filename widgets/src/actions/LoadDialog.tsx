@@ -1,0 +1,64 @@
+/** Load: a file of the reader's machine or a path on that of the kernel; then what became of each artifact. */
+
+import { useState } from "preact/hooks";
+
+import { Choice } from "../detail/Choice";
+import { formatBytes } from "../format";
+import { useAttempt } from "./attempt";
+import { Attempted } from "./Attempted";
+import { Dialog } from "./Dialog";
+import { FileField } from "./FileField";
+import { Verdicts } from "./Verdicts";
+import type { Work } from "./work";
+
+const WAYS = [
+  ["upload", "A file on this computer"],
+  ["load", "A path on the kernel's machine"],
+] as const;
+
+type Way = (typeof WAYS)[number][0];
+
+/** Render the dialog; it stays to show the verdicts. */
+export function LoadDialog({ work, onClose }: { work: Work; onClose: () => void }) {
+  const ways = WAYS.filter(([way]) => work.can(way));
+  const [way, setWay] = useState<Way>(ways[0]?.[0] ?? "load");
+  const [file, setFile] = useState<File | null>(null);
+  const [path, setPath] = useState("");
+  const attempt = useAttempt(work);
+  const wanted = way === "upload" ? (file?.name ?? "") : path.trim();
+  const asked = way === "upload" ? { file: file! } : { path: wanted };
+
+  if (attempt.outcome) {
+    return (
+      <Dialog title={`Loaded ${wanted}`} onClose={onClose}>
+        <p role="status">{attempt.outcome.text}</p>
+        <Verdicts rows={attempt.outcome.verdicts ?? []} />
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog
+      title="Load a bundle"
+      verb="Load"
+      isReady={wanted !== "" && !attempt.isRunning}
+      onSubmit={() => attempt.run(way, asked, `Loading ${wanted}`)}
+      onClose={onClose}
+    >
+      {ways.length > 1 && <Choice label="Where the bundle is" options={ways} chosen={way} onChoose={setWay} />}
+      {way === "upload" && <FileField file={file} onChoose={setFile} />}
+      {way === "load" && <PathField path={path} onChange={setPath} />}
+      <p class="mc-note">{file && way === "upload" ? `${formatBytes(file.size)} to send.` : "Only what fits this machine is loaded."}</p>
+      <Attempted attempt={attempt} work={work} />
+    </Dialog>
+  );
+}
+
+function PathField({ path, onChange }: { path: string; onChange: (path: string) => void }) {
+  return (
+    <label class="mc-labelled">
+      Path on the machine of the kernel
+      <input class="mc-input" value={path} placeholder="train.megacache" spellcheck={false}
+        onInput={(event) => onChange(event.currentTarget.value)} />
+    </label>
+  );
+}

@@ -1,0 +1,62 @@
+/** Transfer: files to and from the kernel, in pieces that a notebook server passes on. */
+
+import { offerFile } from "../file";
+import type { Outcome, Progress } from "../host";
+import type { Asks } from "./asks";
+
+/** Larger messages to a kernel never arrive. */
+const PIECE_BYTES = 1 << 20;
+/** Loading begins when all is sent, and may take long. */
+const LOAD_LIMIT_MS = 60 * 60_000;
+
+/** A file that the kernel holds ready. */
+export interface Download {
+  readonly token: string;
+  readonly name: string;
+  readonly bytes: number;
+  readonly mime: string;
+}
+
+type OnProgress = (progress: Progress) => void;
+
+/** Fetch a file from the kernel and offer it to the reader as a download. */
+export function download(asks: Asks, { token, name, bytes, mime }: Download, onProgress: OnProgress): Promise<void> {
+  return cancelled(asks, token, async () => {
+    const pieces: Uint8Array[] = [];
+    for (let at = 0, isLast = false; !isLast; ) {
+      onProgress({ done: at, total: bytes });
+      const { result, buffer } = await asks.ask("download", { token, at });
+      isLast = (result as { isLast: boolean }).isLast;
+      if (!buffer?.length && !isLast) throw new Error(`The kernel sent only ${at} of ${bytes} bytes. Try again.`);
+      if (buffer) pieces.push(buffer);
+      at += buffer?.length ?? 0;
+    }
+    offerFile(name, mime, pieces);
+  });
+}
+
+/** Send a file to the kernel, which then loads it. */
+export async function upload(asks: Asks, file: File, onProgress: OnProgress): Promise<Outcome> {
+  const { result } = await asks.ask("upload_begin", { name: file.name, bytes: file.size });
+  const { token } = result as { token: string };
+  return cancelled(asks, token, async () => {
+    for (let at = 0; at < file.size; at += PIECE_BYTES) {
+      onProgress({ done: at, total: file.size });
+      const buffer = await file.slice(at, at + PIECE_BYTES).arrayBuffer();
+      await asks.ask("upload_chunk", { token, at }, { buffer });
+    }
+    onProgress({ done: file.size, total: file.size });
+    const answer = await asks.ask("upload_end", { token }, { onProgress, limitMs: LOAD_LIMIT_MS });
+    return answer.result as Outcome;
+  });
+}
+
+/** Do something with a token; if it fails, the kernel need not keep what it belongs to. */
+async function cancelled<T>(asks: Asks, token: string, transfer: () => Promise<T>): Promise<T> {
+  try {
+    return await transfer();
+  } catch (error) {
+    asks.ask("cancel", { token }).catch(() => undefined);
+    throw error;
+  }
+}

@@ -1,0 +1,36 @@
+/** Preview: the explorer of a made-up host, to look at while it is changed; see `preview.html`. */
+
+import { h, render } from "preact";
+
+import { App } from "../src/App";
+import type { Host, Outcome, VerdictRow } from "../src/host";
+import { ENCODER } from "./encoder";
+import { MadeUpHost } from "./parts";
+import { columnsOf, encode, largeTree } from "./synthetic";
+
+const VERDICTS: readonly VerdictRow[] = [
+  { verdict: "refused", count: 2, bytes: 118_784, type: "kernel", reason: "made for `avx512`, and this machine has `avx2`" },
+  { verdict: "loaded", count: 19, bytes: 5_211_904, type: "inductor", reason: "" },
+];
+
+const nodes = Number(new URLSearchParams(location.search).get("nodes"));
+const parts = new MadeUpHost();
+
+const host: Host = {
+  actions: new Set(["save", "save_as", "load", "upload", "export_bundle", "export_html", "export_trace"]),
+  hasPlotly: false,
+  tree: () => encode(nodes ? largeTree(nodes) : columnsOf(ENCODER)),
+  part: (kind, name) => parts.part(kind, name),
+  onChange: (changed) => parts.onChange(changed),
+  act: async (action, { path }, onProgress): Promise<Outcome> => {
+    for (let done = 0; done <= 20; done += 1) {
+      onProgress({ done, total: 20 });
+      await new Promise((resolve) => setTimeout(resolve, 60));
+    }
+    if (path === "nothing") throw new Error("there is no file nothing: type the path of a bundle.");
+    if (action === "load" || action === "upload") return { text: "21 artifacts: 19 loaded, 2 refused", verdicts: VERDICTS };
+    return { text: "Saved 3 new artifacts (61 kB) to encoder.megacache in 4 ms" };
+  },
+};
+
+render(h(App, { host }), document.getElementById("megacache")!);
