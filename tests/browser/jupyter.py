@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from playwright.sync_api import expect
 
 if TYPE_CHECKING:
     from playwright.sync_api import ConsoleMessage, Locator, Page, Request
@@ -116,6 +119,11 @@ class Notebook(Opened):
         """Begin to run a cell, and do not wait for it."""
         self.wait_until_idle()
         self.page.evaluate(START_CELL, index)
+
+    def wait_for(self, index: int) -> None:
+        """Wait until a cell that was started has run; a kernel whose subshell answered calls itself idle before."""
+        prompt = self.cell(index).locator(".jp-InputPrompt")
+        expect(prompt).to_have_text(re.compile(r"\[\d+\]"), timeout=SLOW_MS)
 
     def output(self, index: int) -> str:
         """Return what stands below a cell, as text."""

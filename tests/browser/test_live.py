@@ -1,4 +1,4 @@
-"""The explorer below a cell of JupyterLab, over one real compile: read, searched, saved, loaded, shared."""
+"""The explorer below a cell of JupyterLab, then of Notebook 7, over a real compile: read, saved, loaded, shared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hashlib import sha256
 from pathlib import Path
 
 import pytest
-from browser.jupyter import SLOW_MS, Notebook, Opened
+from browser.jupyter import SLOW_MS, Notebook, Opened, Server
 from playwright.sync_api import Locator, expect
 
 from megacache.bundle import Bundle
@@ -39,10 +39,18 @@ OPEN_AGAIN = 'import megacache; megacache.explore("train.megacache")'
 UPLOAD_BYTES = 25 * 2**20
 
 
+@pytest.fixture(scope="module", params=["doc/tree", "notebooks"], ids=["lab", "notebook7"])
+def place(request: pytest.FixtureRequest) -> str:
+    """JupyterLab with one document, and Notebook 7."""
+    found: str = request.param
+    return found
+
+
 @pytest.fixture(scope="module")
-def trained(module_notebook: Callable[..., Notebook]) -> Notebook:
-    """One notebook for this file; its compile takes half a minute."""
-    notebook = module_notebook(PREPARE, TRAIN, OPEN_AGAIN)
+def trained(server: Server, module_notebook: Callable[..., Notebook], place: str) -> Notebook:
+    """One notebook for all tests of a place; its compile takes half a minute."""
+    (server.folder / "train.megacache").unlink(missing_ok=True)
+    notebook = module_notebook(PREPARE, TRAIN, OPEN_AGAIN, place=place)
     notebook.run(0)
     notebook.start(1)
     return notebook
@@ -51,7 +59,7 @@ def trained(module_notebook: Callable[..., Notebook]) -> Notebook:
 @pytest.fixture
 def explorer(trained: Notebook) -> Locator:
     """The explorer below the cell that compiled, with no search."""
-    trained.wait_until_idle()
+    trained.wait_for(1)
     trained.cell(1).get_by_role("searchbox", name="Search the tree").fill("")
     return trained.explorer(1)
 
@@ -74,7 +82,7 @@ def open_tab(explorer: Locator, line: str, tab: str) -> Locator:
 def test_the_explorer_fills_while_the_cell_runs(trained):
     explorer = trained.explorer(1)
     expect(explorer.get_by_role("treeitem", name=re.compile("scale")).first).to_be_visible(timeout=SLOW_MS)
-    trained.wait_until_idle()
+    trained.wait_for(1)
     expect(explorer.get_by_text("capturing")).to_have_count(0)
     for name in ("session train", "scale", "guarded code 0/0", "recompile 0/1", "graph break", "resume", "backend"):
         expect(row(explorer, name)).to_be_visible()
@@ -128,11 +136,13 @@ def test_the_tree_is_walked_by_keys(explorer):
     tree = explorer.get_by_role("tree")
     tree.focus()
     tree.press("Home")
-    first = tree.get_attribute("aria-activedescendant")
+    first = explorer.locator('[aria-selected="true"][aria-posinset="1"][aria-level="1"]')
+    expect(first).to_have_count(1)
     tree.press("ArrowDown")
-    assert tree.get_attribute("aria-activedescendant") != first
+    expect(first).to_have_count(0)
     tree.press("ArrowUp")
-    assert tree.get_attribute("aria-activedescendant") == first
+    expect(first).to_have_count(1)
+    expect(tree).to_have_attribute("aria-activedescendant", first.get_attribute("id"))
 
 
 def test_the_theme_of_jupyterlab_is_followed(explorer, trained):
@@ -204,9 +214,9 @@ def test_a_path_opens_in_a_second_explorer(trained):
     expect(trained.explorer(2).get_by_role("heading", level=1)).to_contain_text("train")
 
 
-def test_a_reopened_notebook_shows_the_summary(trained, module_notebook):
+def test_a_reopened_notebook_shows_the_summary(trained, module_notebook, place):
     trained.save()
-    again = module_notebook(path=trained.path, starts_kernel=False)
+    again = module_notebook(path=trained.path, place=place, starts_kernel=False)
     summary = again.cell(1).locator(".mc-static")
     expect(summary).to_be_visible()
     expect(summary).to_contain_text("scale")

@@ -1,4 +1,4 @@
-"""The explorer in Notebook 7, and in a narrow cell."""
+"""The explorer in a narrow cell of Notebook 7."""
 
 from __future__ import annotations
 
