@@ -82,6 +82,7 @@ def open_tab(explorer: Locator, line: str, tab: str) -> Locator:
 def test_the_explorer_fills_while_the_cell_runs(trained):
     explorer = trained.explorer(1)
     expect(explorer.get_by_role("treeitem", name=re.compile("scale")).first).to_be_visible(timeout=SLOW_MS)
+    expect(explorer.get_by_text("capturing")).to_be_visible()  # the second size is compiled now
     trained.wait_for(1)
     expect(explorer.get_by_text("capturing")).to_have_count(0)
     for name in ("session train", "scale", "guarded code 0/0", "recompile 0/1", "graph break", "resume", "backend"):
@@ -99,7 +100,13 @@ def test_a_recompile_tells_its_guard(explorer):
     expect(panel.get_by_text("Recompiled")).to_be_visible()
     guards = open_tab(explorer, "guarded code 0/0", "Guards")
     expect(guards.get_by_text(re.compile("failed in 0/1")).first).to_be_visible()
-    expect(guards.locator("code").first).to_contain_text("x")
+    expect(guards.locator("code").first).to_contain_text("L['x']")
+
+
+def test_a_function_tells_its_source(explorer):
+    panel = open_tab(explorer, "scale", "Source")
+    expect(panel.locator(".mc-line", has_text="y = x.sin() * n")).to_be_visible()
+    expect(panel.get_by_text("a guard here failed").first).to_be_visible()
 
 
 def test_a_graph_break_stands_beside_its_line(explorer):
@@ -134,7 +141,8 @@ def test_the_tree_is_searched(explorer):
 
 def test_the_tree_is_walked_by_keys(explorer):
     tree = explorer.get_by_role("tree")
-    tree.focus()
+    explorer.get_by_role("treeitem").first.click()  # the notebook keeps the focus until then
+    expect(tree).to_be_focused()
     tree.press("Home")
     first = explorer.locator('[aria-selected="true"][aria-posinset="1"][aria-level="1"]')
     expect(first).to_have_count(1)

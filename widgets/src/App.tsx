@@ -29,7 +29,7 @@ export function App({ host, height }: { host: Host; height?: number }) {
   const summary = tree?.summary;
 
   return (
-    <section class="mc mc-explorer" aria-label="Explorer" data-lm-suppress-shortcuts="true" onKeyDown={(event) => event.stopPropagation()}>
+    <section class="mc mc-explorer" aria-label="Explorer" onFocusIn={keepKeys} onKeyDown={(event) => event.stopPropagation()}>
       <div class="mc-frame" style={layout.style}>
         <Header summary={summary} work={work} />
         <Numbers figures={summary?.figures ?? []} />
@@ -53,4 +53,9 @@ export function App({ host, height }: { host: Host; height?: number }) {
       </div>
     </section>
   );
+}
+
+/** Keep JupyterLab's shortcuts from the keys of what has the focus: it looks at that element before those around it. */
+function keepKeys({ target }: FocusEvent): void {
+  (target as HTMLElement).setAttribute("data-lm-suppress-shortcuts", "true");
 }
