@@ -139,9 +139,11 @@ class Notebook(Opened):
         found.get_by_role("treeitem").first.wait_for()
         return found
 
-    def save(self) -> None:
-        """Save the notebook."""
+    def save_and_leave(self) -> None:
+        """Save the notebook, and end its kernel."""
         self.page.evaluate("() => window.jupyterapp.commands.execute('docmanager:save')")
+        self.page.evaluate("() => window.jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+        self.page.close()
 
 
 @contextmanager

@@ -20,6 +20,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 PREPARE = """\
 %load_ext megacache
+import time
 import torch
 
 def scale(x, n):
@@ -32,6 +33,7 @@ compiled = torch.compile(scale)"""
 TRAIN = """\
 %%megacache train --bundle train.megacache
 compiled(torch.ones(8), 2)
+time.sleep(3)
 compiled(torch.ones(9), 2)"""
 
 OPEN_AGAIN = 'import megacache; megacache.explore("train.megacache")'
@@ -82,7 +84,7 @@ def open_tab(explorer: Locator, line: str, tab: str) -> Locator:
 def test_the_explorer_fills_while_the_cell_runs(trained):
     explorer = trained.explorer(1)
     expect(explorer.get_by_role("treeitem", name=re.compile("scale")).first).to_be_visible(timeout=SLOW_MS)
-    expect(explorer.get_by_text("capturing")).to_be_visible()  # the second size is compiled now
+    expect(explorer.get_by_text("capturing")).to_be_visible()
     trained.wait_for(1)
     expect(explorer.get_by_text("capturing")).to_have_count(0)
     for name in ("session train", "scale", "guarded code 0/0", "recompile 0/1", "graph break", "resume", "backend"):
@@ -223,7 +225,7 @@ def test_a_path_opens_in_a_second_explorer(trained):
 
 
 def test_a_reopened_notebook_shows_the_summary(trained, module_notebook, place):
-    trained.save()
+    trained.save_and_leave()
     again = module_notebook(path=trained.path, place=place, starts_kernel=False)
     summary = again.cell(1).locator(".mc-static")
     expect(summary).to_be_visible()

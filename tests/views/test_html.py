@@ -151,29 +151,24 @@ def test_a_large_recording_is_cut_with_notes():
         assert words in html
 
 
-def in_browser(html, folder, width, scheme="light"):
-    from playwright.sync_api import sync_playwright
-
+def in_browser(browser, html, folder, width, scheme="light"):
     path = Path(folder) / "report.html"
     path.write_text(html, encoding="utf-8")
-    flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=flags)
-        page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
-        heard = []
-        page.on("console", lambda message: heard.append(message.text))
-        page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("request", lambda request: heard.append(request.url) if request.url != path.as_uri() else None)
-        page.goto(path.as_uri())
-        yield page
-        assert heard == []
-        browser.close()
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    heard = []
+    page.on("console", lambda message: heard.append(message.text))
+    page.on("pageerror", lambda error: heard.append(str(error)))
+    page.on("request", lambda request: heard.append(request.url) if request.url != path.as_uri() else None)
+    page.goto(path.as_uri())
+    yield page
+    assert heard == []
+    page.close()
 
 
 @pytest.mark.browser
 @pytest.mark.parametrize("width", [600, 1240])
-def test_nothing_is_cut_off(html, tmp_path, width):
-    for page in in_browser(html, tmp_path, width):
+def test_nothing_is_cut_off(browser, html, tmp_path, width):
+    for page in in_browser(browser, html, tmp_path, width):
         assert page.evaluate("document.documentElement.scrollWidth") == width
         hidden = page.evaluate(
             "[...document.querySelectorAll('main > section, .row, .callout, .line')]"
@@ -183,8 +178,8 @@ def test_nothing_is_cut_off(html, tmp_path, width):
 
 
 @pytest.mark.browser
-def test_search_shows_what_matches_and_what_leads_to_it(html, tmp_path):
-    for page in in_browser(html, tmp_path, 1240, "dark"):
+def test_search_shows_what_matches_and_what_leads_to_it(browser, html, tmp_path):
+    for page in in_browser(browser, html, tmp_path, 1240, "dark"):
         assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(23, 27, 33)"
         page.get_by_label("Search the tree").fill("contrastive")
         shown = page.locator(".tree .row:visible .name").all_inner_texts()
