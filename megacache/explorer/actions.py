@@ -84,9 +84,8 @@ class Actions:
         return self._exported(path, ".megacache", "application/vnd.sqlite3")
 
     def _export_html(self, discretion: Discretion, progress: Progress) -> Outcome:
-        snapshot = self._refreshed()
+        content = page.page(self._refreshed(), discretion, progress)
         path = self._transfers.new_path()
-        content = page.page(snapshot.recording, snapshot.about, discretion, progress)
         path.write_bytes(content)
         return self._exported(path, ".html", "text/html")
 

@@ -23,10 +23,8 @@ from megacache.explorer.discretion import Discretion
 from megacache.explorer.front_end import built, styles
 from megacache.explorer.parts import Parts
 from megacache.explorer.shapes import TextPart
-from megacache.explorer.snapshot import Snapshot
+from megacache.explorer.snapshot import GROUPINGS, Snapshot
 from megacache.explorer.sources import Shown, source_of
-from megacache.explorer.summary import About, head_of
-from megacache.recording import Recording
 
 SHARD_BYTES = 256_000
 """How much JSON a shard holds, about; a single larger part has a shard of its own."""
@@ -60,27 +58,21 @@ def export_html(
     """
     source = source_of(what)
     discretion = Discretion(keeps_home=keeps_home, keeps_environment=keeps_environment)
-    return write(path, source.recording(), source.about, discretion)
+    return write(path, Snapshot(source.recording(), source.about), discretion)
 
 
-def write(path: str | os.PathLike[str], recording: Recording, about: About, discretion: Discretion) -> int:
+def write(path: str | os.PathLike[str], snapshot: Snapshot, discretion: Discretion) -> int:
     """Write a page into a file and return its size in bytes; see `page` and `export_html`."""
-    content = page(recording, about, discretion)
+    content = page(snapshot, discretion)
     plain_file.write(Path(path), content)
     return len(content)
 
 
-def page(
-    recording: Recording,
-    about: About,
-    discretion: Discretion,
-    progress: Callable[[int, int], None] | None = None,
-) -> bytes:
+def page(snapshot: Snapshot, discretion: Discretion, progress: Callable[[int, int], None] | None = None) -> bytes:
     """Return the whole page.
 
     Args:
-        recording: The rows, with their contents at hand.
-        about: What the recording does not say of itself; its bundle and whether it captures are left out.
+        snapshot: What it shows; the bundle it belongs to and whether it captures are left out.
         discretion: What is not told.
         progress: Told how many parts are done.
 
@@ -89,10 +81,9 @@ def page(
         BundleError: When a content of the recording is damaged.
     """
     script = built("page.js").read_text(encoding="utf-8")
-    snapshot = Snapshot(recording, about)
-    title = escape(discretion.text(about.title))
+    title = escape(discretion.text(snapshot.about.title))
     elements = (
-        *(_tree(snapshot, discretion, grouping) for grouping in ("functions", "stacks")),
+        *(_tree(snapshot, discretion, grouping) for grouping in GROUPINGS),
         *(_shard(first, shard) for first, shard in _shards(_parts(snapshot, discretion, progress))),
     )
     return "".join(
@@ -109,10 +100,9 @@ def page(
 
 
 def _tree(snapshot: Snapshot, discretion: Discretion, grouping: str) -> str:
-    found = snapshot.function_lines if grouping == "functions" else snapshot.stack_lines
-    head = discretion.applied(head_of(snapshot.recording, snapshot.tree.root, snapshot.about))
+    head = discretion.applied(snapshot.head)
     head |= {"bundle": None, "isLive": False}
-    content = wire.encode(found, head, discretion.text)
+    content = wire.encode(snapshot.lines(grouping), head, discretion.text)
     return f'<script type="text/plain" id="megacache-tree" data-grouping="{grouping}">{_base64(content)}</script>'
 
 

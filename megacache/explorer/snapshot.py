@@ -10,7 +10,7 @@ from functools import cached_property
 from megacache.errors import UsageError
 from megacache.explorer import wire
 from megacache.explorer.parts import Parts
-from megacache.explorer.shapes import Part
+from megacache.explorer.shapes import Part, Summary
 from megacache.explorer.summary import About, head_of
 from megacache.recording import Recording
 from megacache.views.tree import Tree
@@ -46,16 +46,28 @@ class Snapshot:
         """The lines of the tree by call stacks."""
         return wire.lines(Tree.by_stacks(self.recording).root)
 
-    def wire(self, grouping: str) -> bytes:
-        """Return a tree as the front end decodes it.
+    @property
+    def head(self) -> Summary:
+        """What stands above either tree."""
+        return head_of(self.recording, self.tree.root, self.about)
+
+    def lines(self, grouping: str) -> list[wire.Line]:
+        """Return the lines of a tree.
 
         Raises:
             UsageError: When there is no such grouping.
         """
         if grouping not in GROUPINGS:
             raise UsageError(f"a tree is grouped by {' or by '.join(GROUPINGS)}, not by {grouping[:40]!r}")
-        tree_lines = self.function_lines if grouping == "functions" else self.stack_lines
-        return wire.encode(tree_lines, head_of(self.recording, self.tree.root, self.about))
+        return self.function_lines if grouping == "functions" else self.stack_lines
+
+    def wire(self, grouping: str) -> bytes:
+        """Return a tree as the front end decodes it.
+
+        Raises:
+            UsageError: When there is no such grouping.
+        """
+        return wire.encode(self.lines(grouping), self.head)
 
     def part(self, kind: str, name: str) -> Part:
         """Return one part by its kind and name.

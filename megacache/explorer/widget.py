@@ -199,9 +199,8 @@ class Explorer(AnyWidget):
             FrontEndError: When the front end was not built.
             BundleError: When the recording cannot be read, or the file cannot be written; see `errors`.
         """
-        snapshot = self.refresh()
         discretion = Discretion(keeps_home=keeps_home, keeps_environment=keeps_environment)
-        return page.write(path, snapshot.recording, snapshot.about, discretion)
+        return page.write(path, self.refresh(), discretion)
 
     def _on_message(self, _: object, content: object, buffers: Sequence[bytes | memoryview]) -> None:
         self._messages.receive(content, buffers)

@@ -12,6 +12,7 @@ from megacache.errors import BundleNotWritableError, FrontEndError
 from megacache.explorer import page as page_module
 from megacache.explorer.discretion import Discretion
 from megacache.explorer.page import export_html, page
+from megacache.explorer.snapshot import Snapshot
 from megacache.explorer.summary import About
 
 HOSTILE = "</script><script>alert(1)</script><!--<script>"
@@ -44,7 +45,7 @@ class Elements(HTMLParser):
 
 
 def made(recording, discretion=None, title="encoder"):
-    return page(recording, About(title=title), discretion or Discretion()).decode()
+    return page(Snapshot(recording, About(title=title)), discretion or Discretion()).decode()
 
 
 def unpacked(html):
@@ -140,7 +141,7 @@ def test_texts_beyond_the_room_of_the_page_say_how_long_they_are(recording, monk
 
 def test_progress_counts_the_parts(recording):
     told = []
-    page(recording, About(title="x"), Discretion(), lambda done, total: told.append((done, total)))
+    page(Snapshot(recording, About(title="x")), Discretion(), lambda done, total: told.append((done, total)))
     assert told[0][0] == 0
     assert [done for done, _ in told] == list(range(told[0][1]))
 

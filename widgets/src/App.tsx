@@ -39,7 +39,7 @@ export function App({ host, height }: { host: Host; height?: number }) {
           </section>
           <Divider label="Width of the tree" orientation="vertical" measure={layout.left} />
           <section class="mc-right" aria-label="Detail">
-            <Detail host={host} id={selected} onSelect={select} />
+            <Detail host={host} id={selected} />
           </section>
         </div>
         {layout.isUnfolded && <Divider label="Height of the figures" orientation="horizontal" measure={layout.strip} />}

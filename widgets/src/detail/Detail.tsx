@@ -16,7 +16,6 @@ import { WhyList } from "./Why";
 interface Props {
   readonly host: Host;
   readonly id: number | null;
-  readonly onSelect: (id: number) => void;
 }
 
 type TabId = "overview" | "source" | "guards" | "graphs" | "code" | "artifacts" | "why";

@@ -27,7 +27,7 @@ class LateHost extends MadeUpHost {
 describe("the detail", () => {
   let page: Rendered;
   const show = async (host: MadeUpHost, id: number | null) => {
-    await page.show(<Detail host={host} id={id} onSelect={() => {}} />);
+    await page.show(<Detail host={host} id={id} />);
     await page.settle();
   };
   const open = (tab: string) => page.click(page.one(`[data-tab=${tab}]`));

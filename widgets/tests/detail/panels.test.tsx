@@ -9,7 +9,7 @@ describe("the panel of", () => {
   let page: Rendered;
   let host: MadeUpHost;
   const open = async (tab: string, id: number = IDS.recompile) => {
-    await page.show(<Detail host={host} id={id} onSelect={() => {}} />);
+    await page.show(<Detail host={host} id={id} />);
     await page.settle();
     await page.click(page.one(`[data-tab=${tab}]`));
   };
