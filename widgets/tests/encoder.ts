@@ -37,3 +37,29 @@ export const ENCODER: readonly Node[] = [
   { id: 30, name: "cosine", detail: "cell 5, line 1", state: "miss", ms: 2400, bytes: 88_000,
     below: [{ id: 31, kind: "guarded_code", label: "guarded code", name: "3/0", state: "miss", ms: 2400, bytes: 88_000 }] },
 ];
+
+const compile = (id: number, kind: string, name: string, detail: string, ms: number): Node =>
+  ({ id, kind, label: kind.replace("_", " "), name, detail, state: "hit", ms, bytes: ms * 150 });
+const frame = (name: string, detail: string, ms: number, below: readonly Node[]): Node =>
+  ({ kind: "frame", name, detail, state: "hit", ms, bytes: ms * 150, below });
+
+/** The call stacks that made torch compile it. */
+export const STACKS: readonly Node[] = [
+  frame("<module>", "cell 4f1c2a, line 31", 40_400, [
+    frame("search", "search.py:18", 40_400, [
+      frame("Encoder.encode", "encoder.py:64 · through Encoder.__call__", 25_600, [
+        compile(2, "guarded_code", "0/0", "BertModel.forward · static (2, 13)", 25_600),
+      ]),
+      frame("rank", "search.py:40", 14_800, [
+        frame("Encoder.encode", "encoder.py:71", 14_800, [
+          compile(3, "recompile", "0/1", "BertModel.forward · input_ids.size(1) 13 → 24", 14_800),
+        ]),
+      ]),
+    ]),
+  ]),
+  frame("<module>", "train.py:62", 3500, [
+    frame("mean_pool", "pooling.py:2", 1100, [compile(21, "guarded_code", "2/0", "mean_pool", 1100)]),
+    frame("cosine", "pooling.py:12", 2400, [compile(31, "guarded_code", "3/0", "cosine", 2400)]),
+  ]),
+  { kind: "frame", name: "call stack not recorded", state: "hit", ms: 800, bytes: 120_000, below: [compile(10, "guarded_code", "1/0", "resume_in_forward_at_748", 800)] },
+];

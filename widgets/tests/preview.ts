@@ -4,7 +4,7 @@ import { h, render } from "preact";
 
 import { App } from "../src/App";
 import type { Host, Outcome, VerdictRow } from "../src/host";
-import { ENCODER } from "./encoder";
+import { ENCODER, STACKS } from "./encoder";
 import { MadeUpHost } from "./parts";
 import { columnsOf, encode, largeTree } from "./synthetic";
 
@@ -19,7 +19,7 @@ const parts = new MadeUpHost();
 const host: Host = {
   actions: new Set(["save", "save_as", "load", "upload", "export_bundle", "export_html", "export_trace"]),
   hasPlotly: false,
-  tree: () => encode(nodes ? largeTree(nodes) : columnsOf(ENCODER)),
+  tree: (grouping) => encode(nodes ? largeTree(nodes) : columnsOf(grouping === "stacks" ? STACKS : ENCODER)),
   part: (kind, name) => parts.part(kind, name),
   onChange: (changed) => parts.onChange(changed),
   act: async (action, { path }, onProgress): Promise<Outcome> => {

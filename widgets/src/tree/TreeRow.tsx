@@ -2,6 +2,7 @@
 
 import { formatBytes, formatDuration } from "../format";
 import { Shape, State } from "../states";
+import { frameColour } from "./frameColour";
 import type { TreeModel } from "./model";
 import type { Rows } from "./rows";
 import { shareOf } from "./share";
@@ -65,12 +66,19 @@ function Name({ tree, place, isOpen, onTurn }: {
   return (
     <span class="mc-row-name" title={[label, name, detail].filter(Boolean).join(" ")}>
       <Turn isOpen={isOpen} onTurn={onTurn} />
+      {kind === "frame" && <Swatch name={name} detail={detail} />}
       {kind === "graph_break" && <span class="mc-row-break"><Shape shape="▲" /></span>}
       {label && <><span class="mc-row-label">{label}</span>{" "}</>}
       <Called>{name}</Called>{" "}
       {detail && <span class="mc-row-detail">{detail}</span>}
     </span>
   );
+}
+
+/** The colour of a frame: it says nothing that the name does not, so that only the eye meets it. */
+function Swatch({ name, detail }: { name: string; detail: string }) {
+  const colour = frameColour(name, detail);
+  return colour && <i class={`mc-swatch ${colour.isDeep ? "mc-swatch-deep" : ""}`} style={{ "--mc-hue": colour.hue }} />;
 }
 
 function Turn({ isOpen, onTurn }: { isOpen: boolean | undefined; onTurn: () => void }) {

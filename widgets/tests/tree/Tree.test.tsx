@@ -5,7 +5,7 @@ import { TreePane } from "../../src/tree/TreePane";
 import { TreeView } from "../../src/tree/view";
 import { LINE } from "../../src/tree/window";
 import { Rendered } from "../detail/dom";
-import { ENCODER } from "../encoder";
+import { ENCODER, STACKS } from "../encoder";
 import { largeTree, treeOf } from "../synthetic";
 
 let view: TreeView;
@@ -49,6 +49,23 @@ describe("a line", () => {
     await page.click(turn);
     expect(lines()).toHaveLength(before - 4);
     expect(lines()[3]!.getAttribute("aria-expanded")).toBe("false");
+  });
+});
+
+describe("a frame", () => {
+  beforeEach(() => show(treeOf(...STACKS)));
+
+  const swatches = () => page.all(".mc-swatch").map((swatch) => [calledBy(swatch.closest(".mc-row")!), swatch.getAttribute("style"), swatch.className].join(" "));
+
+  it("has one colour wherever it stands, and what is no frame has none", () => {
+    const encode = swatches().filter((each) => each.startsWith("Encoder.encode"));
+    expect(encode).toHaveLength(2);
+    expect(encode[0]).toBe(encode[1]);
+    expect(swatches()).toHaveLength(lines().filter((line) => !/guarded code|recompile|not recorded/.test(line.textContent)).length);
+  });
+
+  it("is named without it", () => {
+    expect(lines()[1]!.textContent.trim()).toBe("search search.py:18 hit 40.4 s 6.1 MB");
   });
 });
 
