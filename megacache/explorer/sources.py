@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from megacache.bundle import Bundle, SaveReport, merge
-from megacache.errors import SessionError, UsageError
+from megacache.errors import SessionError, TorchError, UsageError
 from megacache.explorer.summary import About
 from megacache.process import Everything, Process, everything, load
 from megacache.process import process as this_process
@@ -61,8 +61,19 @@ class Source(ABC):
         self.save_as(path)
 
     def load(self, path: Path) -> LoadReport:
-        """Hand a bundle's artifacts to torch, in the session that is open now."""
-        return load(path)
+        """Hand a bundle's artifacts to torch, in the session that is open now; without one, capturing begins.
+
+        Raises:
+            IncompatibleError: When nothing could be loaded, since another system compiled it.
+            BundleError: When the bundle cannot be read; see `errors`.
+            TorchError: When torch is absent or refuses the artifacts.
+        """
+        try:
+            return load(path)
+        except ModuleNotFoundError as error:
+            if error.name != "torch":
+                raise
+            raise TorchError("loading needs torch, which is not installed: pip install torch") from error
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call back when there is something new, until the returned function is called."""
@@ -135,6 +146,8 @@ class ProcessSource(Source):
 
 class BundleSource(Source):
     """A bundle, read when it is asked for."""
+
+    actions = ("load", "upload", *Source.actions)
 
     def __init__(self, path: Path) -> None:
         self._path = path

@@ -33,7 +33,7 @@ class About:
 
     Attributes:
         title: The session's name, or the file's.
-        bundle: The bundle that Save writes to, or None.
+        bundle: The bundle that is shown, or the one that Save writes to, or None.
         is_live: Whether a session still captures.
     """
 

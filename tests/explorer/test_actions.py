@@ -77,7 +77,12 @@ def test_no_path_is_refused(desk, path):
         desk.act("save_as", path)
 
 
-@pytest.mark.parametrize("action", ["load", "save", "upload", "__class__"])
+def test_an_upload_is_no_action_of_its_own(desk):
+    with pytest.raises(UsageError, match="needs a file"):
+        desk.act("upload", "x")
+
+
+@pytest.mark.parametrize("action", ["save", "__class__"])
 def test_only_what_the_source_offers_is_done(desk, action):
     with pytest.raises(UsageError, match="does not offer"):
         desk.act(action, "x")

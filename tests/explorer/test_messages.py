@@ -23,7 +23,7 @@ from samples import Contents, small_recording
 class LoadingSource(BundleSource):
     """A bundle that takes others as a session does, and keeps what it was given."""
 
-    actions = (*BundleSource.actions, "save", "load", "upload")
+    actions = (*BundleSource.actions, "save")
 
     def __init__(self, path):
         super().__init__(path)

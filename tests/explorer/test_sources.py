@@ -3,7 +3,14 @@ from pathlib import Path
 import pytest
 
 from megacache.bundle import Bundle
-from megacache.errors import BundleNotFoundError, NotABundleError, SessionError, UsageError
+from megacache.errors import (
+    BundleNotFoundError,
+    IncompatibleError,
+    NotABundleError,
+    SessionError,
+    TorchError,
+    UsageError,
+)
 from megacache.explorer import sources
 from megacache.explorer.sources import BundleSource, OtherSource, ProcessSource, SessionSource, source_of
 from megacache.process import Process, everything
@@ -46,12 +53,42 @@ def test_a_bundle_can_be_saved_elsewhere_but_not_onto_itself(bundle_path, tmp_pa
     source = source_of(bundle_path)
     assert (source.about.title, source.about.is_live) == ("encoder.megacache", False)
     assert "save" not in source.actions
-    assert "load" not in source.actions
     source.save_as(tmp_path / "copy.megacache")
     with Bundle.open(tmp_path / "copy.megacache") as copy:
         assert copy.recording().artifacts == source.recording().artifacts
     with pytest.raises(UsageError, match="is the bundle that is shown"):
         source.save_as(bundle_path)
+
+
+def test_a_bundle_can_be_loaded_and_offers_its_own_path(bundle_path, monkeypatch):
+    loaded = []
+    monkeypatch.setattr(sources, "load", loaded.append)
+    source = source_of(bundle_path)
+    assert {"load", "upload"} <= set(source.actions)
+    assert source.about.bundle == bundle_path
+    source.load(source.about.bundle)
+    assert loaded == [bundle_path]
+
+
+@pytest.mark.torch
+def test_loading_without_a_session_begins_to_capture_and_says_why_nothing_fits(bundle_path):
+    process = sources.this_process
+    assert not process.is_on
+    try:
+        with pytest.raises(IncompatibleError, match=r"nothing of .*encoder\.megacache was loaded: .*torch is"):
+            source_of(bundle_path).load(bundle_path)
+        assert [session.name for session in process.open] == ["process"]
+    finally:
+        process.disable()
+
+
+def test_loading_without_torch_says_so(bundle_path, monkeypatch):
+    def load(_):
+        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+    monkeypatch.setattr(sources, "load", load)
+    with pytest.raises(TorchError, match="loading needs torch, which is not installed"):
+        source_of(bundle_path).load(bundle_path)
 
 
 def test_a_bundle_can_be_looked_at_after_it_was_closed(bundle_path):

@@ -69,7 +69,7 @@ def count_of(explorer):
 
 def test_traits_are_what_the_front_end_reads(explorer):
     assert decode(explorer._tree)[0]["summary"]["title"] == "encoder.megacache"
-    assert explorer._actions == ["save_as", "export_bundle", "export_html", "export_trace"]
+    assert explorer._actions == ["load", "upload", "save_as", "export_bundle", "export_html", "export_trace"]
     assert explorer._has_plotly is True
     assert explorer._height == widget.HEIGHT
     assert {"_esm", "_css", "_tree", "_actions", "_has_plotly", "_uid", "_height"} <= set(explorer.keys)

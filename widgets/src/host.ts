@@ -95,7 +95,7 @@ export interface Summary {
   readonly note: string;
   /** Whether a session is still capturing. */
   readonly isLive: boolean;
-  /** The bundle that Save writes to; null where there is none. */
+  /** The bundle that is shown, or the one that Save writes to; null where there is none. */
   readonly bundle: string | null;
 }
 

@@ -20,7 +20,8 @@ export function Dialogs({ name, work, summary, onClose }: {
     case "save_as":
       return <SaveAsDialog work={work} bundle={summary?.bundle ?? ""} onClose={onClose} />;
     case "load":
-      return <LoadDialog work={work} onClose={onClose} />;
+      // What can be saved is a session, which has loaded its own bundle when it began.
+      return <LoadDialog work={work} own={work.can("save") ? "" : (summary?.bundle ?? "")} onClose={onClose} />;
     case "export_html":
       return <ExportHtmlDialog work={work} onClose={onClose} />;
     case null:

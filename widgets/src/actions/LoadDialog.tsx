@@ -18,12 +18,16 @@ const WAYS = [
 
 type Way = (typeof WAYS)[number][0];
 
-/** Render the dialog; it stays to show the verdicts. */
-export function LoadDialog({ work, onClose }: { work: Work; onClose: () => void }) {
+/**
+ * Render the dialog; it stays to show the verdicts.
+ *
+ * @param own The path of the bundle that is shown, which a reader most likely means; empty where none is.
+ */
+export function LoadDialog({ work, own, onClose }: { work: Work; own: string; onClose: () => void }) {
   const ways = WAYS.filter(([way]) => work.can(way));
-  const [way, setWay] = useState<Way>(ways[0]?.[0] ?? "load");
+  const [way, setWay] = useState<Way>(own && work.can("load") ? "load" : (ways[0]?.[0] ?? "load"));
   const [file, setFile] = useState<File | null>(null);
-  const [path, setPath] = useState("");
+  const [path, setPath] = useState(own);
   const attempt = useAttempt(work);
   const wanted = way === "upload" ? (file?.name ?? "") : path.trim();
   const asked = way === "upload" ? { file: file! } : { path: wanted };

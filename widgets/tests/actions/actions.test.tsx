@@ -186,4 +186,16 @@ describe("the dialog", () => {
     await submit();
     expect(calls).toHaveLength(2);
   });
+
+  it("load offers the bundle that is shown, but not the one that a session saves to", async () => {
+    await show(["load", "upload", "save_as", "export_bundle"], "/data/shown.megacache");
+    await page.click(button("Load…"));
+    expect(page.one<HTMLInputElement>("dialog .mc-input").value).toBe("/data/shown.megacache");
+    await submit();
+    expect(calls[0]).toMatchObject({ action: "load", asked: { path: "/data/shown.megacache" } });
+    await show(ALL, "/data/session.megacache");
+    await page.click(button("Load…"));
+    await page.click(page.all("dialog input[type=radio]")[1]!);
+    expect(page.one<HTMLInputElement>("dialog .mc-input").value).toBe("");
+  });
 });
