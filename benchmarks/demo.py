@@ -26,7 +26,7 @@ from rich.table import Table
 from encoder import encoded_batches, load_encoder
 
 BUNDLE = Path("demo.megacache")
-REPORT = Path("demo.html")
+PAGE = Path("demo.html")
 TOLERANCE = 1e-4
 
 STARTED = time.perf_counter()
@@ -58,7 +58,7 @@ def run_demo() -> None:
         say("warm: a fresh process, another empty cache; megacache loads the bundle")
         warm = run_step("warm", directory)
         differences = {step: largest_difference(directory, step) for step in ("cold", "warm")}
-    write_report()
+    write_page()
     show(cold, warm, differences)
     sys.exit("\n".join(failures(warm, differences)) or None)
 
@@ -172,13 +172,12 @@ def largest_difference(directory: Path, step: str) -> float:
     return max(float((eager - compiled).abs().max()) for eager, compiled in pairs)
 
 
-def write_report() -> None:
-    """Write the whole recording as one HTML page."""
+def write_page() -> None:
+    """Write the explorer of the bundle as one HTML page."""
     import megacache
-    from megacache.views.html import report
 
     with megacache.Bundle.open(BUNDLE) as bundle:
-        REPORT.write_text(report(bundle.recording(), title="all-MiniLM-L6-v2"), encoding="utf-8")
+        bundle.export_html(PAGE)
 
 
 def show(cold: dict[str, Any], warm: dict[str, Any], differences: dict[str, float]) -> None:
@@ -190,9 +189,7 @@ def show(cold: dict[str, Any], warm: dict[str, Any], differences: dict[str, floa
     with megacache.Bundle.open(BUNDLE) as bundle:
         console.print(sizes_table(bundle.size_bytes, cold, warm))
         console.print(bundle.tree())
-    console.print(
-        f"\nbundle       {BUNDLE.resolve()}\nHTML report  {REPORT.resolve()}", highlight=False, soft_wrap=True
-    )
+    console.print(f"\nbundle     {BUNDLE.resolve()}\nHTML page  {PAGE.resolve()}", highlight=False, soft_wrap=True)
 
 
 def times_table(cold: dict[str, Any], warm: dict[str, Any], differences: dict[str, float]) -> Table:

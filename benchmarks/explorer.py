@@ -22,7 +22,6 @@ from playwright.sync_api import Browser, Page, sync_playwright
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from megacache.bundle import Bundle
-from megacache.explorer.page import export_html
 from megacache.views.tree import Tree
 from samples import large_recording
 
@@ -56,10 +55,9 @@ def main() -> None:
 def write_page(path: Path) -> int:
     """Write the page, and return how many nodes its tree has."""
     recording, contents = large_recording(ARTIFACT_COUNT)
-    bundle_path = path.with_suffix(".megacache")
-    with Bundle.create(bundle_path) as bundle:
+    with Bundle.create(path.with_suffix(".megacache")) as bundle:
         bundle.append(recording, contents)
-    export_html(path, bundle_path)
+        bundle.export_html(path)
     return sum(1 for _ in Tree.of(recording).walk())
 
 

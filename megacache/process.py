@@ -21,7 +21,6 @@ from megacache.errors import IncompatibleError, SessionError
 from megacache.recording import Recorded, Recording
 from megacache.report import LoadReport
 from megacache.sessions import Session
-from megacache.views import html
 from megacache.views.units import count
 
 if TYPE_CHECKING:
@@ -157,11 +156,11 @@ class Process:
         return report
 
     def export(self, sessions: Sequence[Session], path: Path) -> int:
-        """Write some sessions into a file for somebody without megacache: a page, or torch's own container.
+        """Write some sessions into torch's own container, which plain `torch.compiler.load_cache_artifacts` loads.
 
         Args:
             sessions: All of them must have begun.
-            path: A name that ends in `.html` gives the report; any other gives the container.
+            path: The file; one that is there is replaced, unless it is a bundle.
 
         Returns:
             The size of the file in bytes.
@@ -171,10 +170,7 @@ class Process:
             BundleNotWritableError: When the file cannot be written, or a bundle would be lost.
         """
         self.capture.flush()
-        recording = self.recording(sessions)
-        content = (
-            html.report(recording, path.stem).encode() if path.suffix == ".html" else exported(recording, None, None)
-        )
+        content = exported(self.recording(sessions), None, None)
         plain_file.write(path, content)
         return len(content)
 
@@ -298,7 +294,7 @@ def export(path: str | os.PathLike[str]) -> int:
     """Write everything that this process captured into one file for somebody without megacache.
 
     Args:
-        path: A name that ends in `.html` gives the report as one page; any other gives torch's own container, which
+        path: A name that ends in `.html` gives the explorer as one page; any other gives torch's own container, which
             plain `torch.compiler.load_cache_artifacts` loads.
 
     Returns:
@@ -306,9 +302,13 @@ def export(path: str | os.PathLike[str]) -> int:
 
     Raises:
         SessionError: When nothing was captured.
-        BundleNotWritableError: When the file cannot be written.
+        FrontEndError: When the page is asked for and its front end was not built.
+        BundleNotWritableError: When the file cannot be written, or a bundle would be lost.
     """
-    return process.export(process.told(), Path(path))
+    if Path(path).suffix != ".html":
+        return process.export(process.told(), Path(path))
+    process.capture.flush()
+    return everything().export_html(path)
 
 
 def config() -> dict[str, str]:

@@ -9,6 +9,7 @@ many and alike, so they are kept as compressed documents and decoded when first 
 from __future__ import annotations
 
 import json
+import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
@@ -131,6 +132,28 @@ class Recorded(ABC):
         from megacache.explorer.widget import Explorer
 
         return Explorer(self)
+
+    def export_html(
+        self, path: str | os.PathLike[str], *, keeps_home: bool = False, keeps_environment: bool = False
+    ) -> int:
+        """Write the explorer as one HTML page, for somebody without megacache, a kernel or a network.
+
+        Args:
+            path: The file; one that is there is replaced, unless it is a bundle.
+            keeps_home: Leave home directories as they are; otherwise they become `~`.
+            keeps_environment: Leave what texts say of environment variables as it is; otherwise it is left out.
+
+        Returns:
+            The size of the file in bytes.
+
+        Raises:
+            FrontEndError: When the front end was not built.
+            SessionError: When nothing was captured, or a session has not begun.
+            BundleError: When the recording cannot be read, or the file cannot be written; see `errors`.
+        """
+        from megacache.explorer.page import export_html
+
+        return export_html(self, path, keeps_home=keeps_home, keeps_environment=keeps_environment)
 
 
 def encode_rows(rows: Iterable[object]) -> bytes:

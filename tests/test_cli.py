@@ -220,8 +220,25 @@ def test_verify_finds_a_flipped_byte(bundle):
 def test_html_writes_one_page(bundle, tmp_path):
     page = tmp_path / "page.html"
     assert str(page) in run("html", bundle, "-o", page).stdout
-    assert page.read_text().lower().startswith("<!doctype html>")
-    assert run_json("html", bundle)["path"] == str(bundle.with_suffix(".html"))
+    assert 'id="megacache-tree"' in page.read_text()
+    beside = bundle.with_suffix(".html")
+    assert run_json("html", bundle) == {"path": str(beside), "size_bytes": beside.stat().st_size}
+
+
+@pytest.mark.parametrize("option", ["--keep-home", "--keep-environment"])
+def test_html_keeps_in_what_it_is_told_to(bundle, recording, monkeypatch, option):
+    written = []
+    monkeypatch.setattr("megacache.explorer.page.write", lambda *arguments: written.append(arguments) or 1)
+    run("html", bundle, option)
+    ((_, _, discretion),) = written
+    assert (discretion.keeps_home, discretion.keeps_environment) == (option == "--keep-home", option != "--keep-home")
+
+
+def test_html_without_a_front_end_says_how_to_build_it(bundle, monkeypatch, tmp_path):
+    monkeypatch.setattr("megacache.explorer.front_end.STATIC", tmp_path / "nowhere")
+    result = run("html", bundle, expect=2)
+    assert "make front-end" in result.stderr
+    assert not bundle.with_suffix(".html").exists()
 
 
 def test_html_names_a_place_that_cannot_be_written(bundle, tmp_path):

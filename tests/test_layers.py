@@ -32,7 +32,7 @@ MAY_IMPORT = {
 }
 """What each room may import of ours at run time. The front door, `__init__`, imports lazily from any room."""
 
-FACES_OF_A_RECORDING = {"tables", "figures", "tree", "widget"}
+FACES_OF_A_RECORDING = {"tables", "figures", "tree", "widget", "page"}
 """The modules through which a `Recorded` shows itself, each imported by the method of that name."""
 
 ONLY_IN = {

@@ -227,6 +227,18 @@ def test_save_without_a_capture_says_what_to_do(tmp_path):
         Process().save([], tmp_path / "nothing.megacache")
 
 
+@pytest.mark.parametrize("name", ["nothing.html", "nothing.bin"])
+def test_export_without_a_capture_says_what_to_do(tmp_path, monkeypatch, name):
+    from megacache import process
+
+    monkeypatch.setattr(process, "process", process.Process())
+    with pytest.raises(SessionError, match="enable"):
+        process.export(tmp_path / name)
+    with pytest.raises(SessionError, match="enable"):
+        process.everything().export_html(tmp_path / name)
+    assert not list(tmp_path.iterdir())
+
+
 def test_session_outside_its_block_says_what_to_do(tmp_path):
     import megacache
 

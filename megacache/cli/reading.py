@@ -20,7 +20,6 @@ from megacache.cli.app import (
     print_json,
     print_lines,
     print_report,
-    write_file,
 )
 
 OtherPath = Annotated[Path, typer.Argument(metavar="OTHER", help="The bundle to compare with.", show_default=False)]
@@ -34,6 +33,10 @@ Name = Annotated[
 ]
 Page = Annotated[
     Path | None, typer.Option("--output", "-o", help="The page to write; by default the bundle's name with .html.")
+]
+KeepHome = Annotated[bool, typer.Option("--keep-home", help="Leave home directories as they are, instead of ~.")]
+KeepEnvironment = Annotated[
+    bool, typer.Option("--keep-environment", help="Leave in what texts say of environment variables.")
 ]
 
 
@@ -97,17 +100,21 @@ def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def html(bundle: BundlePath, output: Page = None, as_json: AsJson = False) -> None:
-    """Write the report: one HTML page that needs no kernel and no network."""
+def html(
+    bundle: BundlePath,
+    output: Page = None,
+    keep_home: KeepHome = False,
+    keep_environment: KeepEnvironment = False,
+    as_json: AsJson = False,
+) -> None:
+    """Write the explorer: one HTML page that needs no kernel and no network."""
     from megacache.bundle import Bundle
-    from megacache.views.html import report
 
     page = output or bundle.with_suffix(".html")
     with Bundle.open(bundle) as opened:
-        content = report(opened.recording(), title=bundle.name).encode()
-    write_file(page, content)
+        size_bytes = opened.export_html(page, keeps_home=keep_home, keeps_environment=keep_environment)
     if as_json:
-        print_json({"path": page, "size_bytes": len(content)})
+        print_json({"path": page, "size_bytes": size_bytes})
     else:
         print_lines(f"wrote {page}")
 

@@ -19,8 +19,7 @@ from megacache.explorer.shapes import (
     TextReference,
 )
 from megacache.explorer.why import Lookups
-from megacache.model import GRAPH_NAMES, Document
-from megacache.views.documents import TITLES
+from megacache.model import GRAPH_NAMES, Document, SessionInfo
 from megacache.views.findings import findings, graph_break, refusals
 from megacache.views.index import CompileKey, Index
 from megacache.views.phases import PHASE_TITLES, own_phases, summed_phases
@@ -31,6 +30,16 @@ ROW_LIMIT = 1000
 
 FINDING_LIMIT = 100
 """The most findings of one node."""
+
+_TITLES = {
+    "dynamo_graph": "Dynamo graph",
+    "joint_graph": "joint graph",
+    "forward_graph": "forward graph",
+    "backward_graph": "backward graph",
+    "inference_graph": "inference graph",
+    "post_grad_graph": "post-grad graph",
+    "output_code": "generated code",
+}
 
 
 class Details:
@@ -48,7 +57,6 @@ class Details:
     def of(self, number: int, node: Node) -> NodeDetail:
         """Return the details of a node; `number` is its number on the wire."""
         scope = Scope(self._index, node)
-        source = scope.source
         return NodeDetail(
             id=number,
             label=node.label,
@@ -56,7 +64,7 @@ class Details:
             detail=node.detail,
             state=node.state,
             overview=self._overview(scope),
-            source=source.code_id if source else None,
+            source=_source_name(scope),
             line=node.line,
             guards=list(islice(self._guards(scope), ROW_LIMIT)),
             graphs=list(islice(_texts(scope.documents(GRAPH_NAMES)), ROW_LIMIT)),
@@ -128,9 +136,22 @@ def guards_name(key: CompileKey) -> str:
     return ":".join(key)
 
 
+def cell_name(session: SessionInfo) -> str:
+    """Return the name of the part with the cell of a session."""
+    return f"cell:{session.session_id}"
+
+
+def _source_name(scope: Scope) -> str | None:
+    """Return the name of the part with the source of a node: of a session its cell, of any other one its code's."""
+    session = scope.session
+    if session is not None:
+        return cell_name(session) if session.cell else None
+    return scope.source.code_id if scope.source else None
+
+
 def _texts(documents: Iterable[Document]) -> Iterator[TextReference]:
     for document in documents:
-        title = TITLES.get(document.name, document.name)
+        title = _TITLES.get(document.name, document.name)
         yield TextReference(
             sha256=document.content_sha256,
             title=f"{title}, {document.kind}" if document.kind else title,

@@ -22,11 +22,12 @@ def facts(scope: Scope) -> list[Fact]:
 
 
 def _session(scope: Scope) -> Iterator[Fact]:
-    row = scope.index.sessions.get(scope.node.session_id or "")
+    row = scope.session
     if row is None:
         return
     system = scope.index.systems.get(row.system_id)
     yield "status", row.status
+    yield "error", row.error or ""
     yield "started", datetime.fromtimestamp(row.started_us / 1e6, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
     yield "took", format_duration(None if row.ended_us is None else row.ended_us - row.started_us)
     yield "notebook", row.notebook or ""
@@ -39,6 +40,7 @@ def _session(scope: Scope) -> Iterator[Fact]:
         yield "CPU", " · ".join(filter(None, (system.cpu_model, system.cpu_isa)))
         yield "GPU", " · ".join(filter(None, (system.gpu_name, system.gpu_capability)))
         yield "compiler", system.compiler_version or ""
+    yield "megacache", row.megacache_version
     yield "run id", row.run_id
     yield from ((name, f"{value} (not torch's default)") for name, value in sorted(row.config.items()))
 

@@ -24,7 +24,8 @@ from megacache.explorer.front_end import built, styles
 from megacache.explorer.parts import Parts
 from megacache.explorer.shapes import TextPart
 from megacache.explorer.snapshot import GROUPINGS, Snapshot
-from megacache.explorer.sources import Shown, source_of
+from megacache.explorer.sources import source_of
+from megacache.recording import Recorded
 
 SHARD_BYTES = 256_000
 """How much JSON a shard holds, about; a single larger part has a shard of its own."""
@@ -39,30 +40,16 @@ _POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inl
 
 
 def export_html(
-    path: str | os.PathLike[str], what: Shown = None, *, keeps_home: bool = False, keeps_environment: bool = False
+    recorded: Recorded, path: str | os.PathLike[str], *, keeps_home: bool = False, keeps_environment: bool = False
 ) -> int:
-    """Write a page that shows a recording to somebody without megacache.
-
-    Args:
-        path: The file; one that is there is replaced, unless it is a bundle.
-        what: A session, a bundle or the path of one; None stands for all that this process captured.
-        keeps_home: Leave home directories as they are; otherwise they become `~`.
-        keeps_environment: Leave what texts say of environment variables as it is; otherwise it is left out.
-
-    Returns:
-        The size of the file in bytes.
-
-    Raises:
-        FrontEndError: When the front end was not built.
-        BundleError: When the recording cannot be read, or the file cannot be written; see `errors`.
-    """
-    source = source_of(what)
-    discretion = Discretion(keeps_home=keeps_home, keeps_environment=keeps_environment)
-    return write(path, Snapshot(source.recording(), source.about), discretion)
+    """Write a page and return its size in bytes; see `Recorded.export_html`."""
+    # Its own rows, not the source's: a process that captured nothing is shown empty, but makes no page.
+    snapshot = Snapshot(recorded.recording(), source_of(recorded).about)
+    return write(path, snapshot, Discretion(keeps_home=keeps_home, keeps_environment=keeps_environment))
 
 
 def write(path: str | os.PathLike[str], snapshot: Snapshot, discretion: Discretion) -> int:
-    """Write a page into a file and return its size in bytes; see `page` and `export_html`."""
+    """Write a page into a file and return its size in bytes; see `page`."""
     content = page(snapshot, discretion)
     plain_file.write(Path(path), content)
     return len(content)

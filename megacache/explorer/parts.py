@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from megacache.errors import ArtifactNotFoundError
 from megacache.explain import parse_components
-from megacache.explorer.details import Details, guards_name
+from megacache.explorer.details import Details, cell_name, guards_name
 from megacache.explorer.shapes import (
     ComponentRow,
     ComponentsPart,
@@ -26,7 +26,7 @@ from megacache.explorer.shapes import (
     TimelinePart,
 )
 from megacache.explorer.spans import timeline_part
-from megacache.model import GRAPH_NAMES, Guard, RecompileReason
+from megacache.model import GRAPH_NAMES, Guard, RecompileReason, SessionInfo
 from megacache.recording import Recording
 from megacache.views.figures import Figures
 from megacache.views.index import CompileKey, Index, grouped
@@ -104,10 +104,16 @@ class Parts:
         """Yield kind and name of every part that a page holds: all but the figures of plotly's."""
         yield from (("node", str(number)) for number in self._nodes)
         yield from (("source", code.code_id) for code in self._recording.codes if code.source)
+        yield from (("source", name) for name in self._cells)
         yield from (("guards", guards_name(key)) for key in self._index.guards)
         yield from (("text", digest) for digest in self._texts)
         yield from (("components", digest) for digest in self._lists)
         yield "timeline", ""
+
+    @cached_property
+    def _cells(self) -> dict[str, SessionInfo]:
+        """The sessions of which the cell is known, by the name of the part that shows it."""
+        return {cell_name(each): each for each in self._recording.sessions if each.cell}
 
     @cached_property
     def _texts(self) -> dict[str, None]:
@@ -135,6 +141,8 @@ class Parts:
         return self._details.of(int(name), node)
 
     def _source(self, name: str) -> SourcePart:
+        if name in self._cells:
+            return _cell(self._cells[name])
         code = self._index.codes.get(name)
         if code is None:
             raise _missing("source", name)
@@ -174,6 +182,15 @@ class Parts:
             raise _missing("figure", name)
         drawn = json.loads(_FIGURES[name](Figures(self._recording)).to_json())
         return FigurePart(data=drawn["data"], layout=drawn["layout"])
+
+
+def _cell(session: SessionInfo) -> SourcePart:
+    lines = enumerate((session.cell or "").splitlines(), 1)
+    return SourcePart(
+        file=f"<cell {(session.cell_digest or '')[:8]}>",
+        qualname=session.name,
+        lines=[SourceLine(number=number, text=text, mark="", notes=[]) for number, text in lines],
+    )
 
 
 def _plotly() -> PlotlyPart:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from megacache.model import Code, Compile, Document, GraphBreak
+from megacache.model import Code, Compile, Document, GraphBreak, SessionInfo
 from megacache.views.index import CompileKey, Index
 from megacache.views.tree import COMPILE_KINDS, Node
 
@@ -17,6 +17,11 @@ class Scope:
 
     index: Index
     node: Node
+
+    @property
+    def session(self) -> SessionInfo | None:
+        """The row of the session that the node is."""
+        return self.index.sessions.get(self.node.session_id or "") if self.node.kind == "session" else None
 
     @cached_property
     def compile_keys(self) -> list[CompileKey]:

@@ -185,20 +185,7 @@ class Explorer(AnyWidget):
     def export_html(
         self, path: str | os.PathLike[str], *, keeps_home: bool = False, keeps_environment: bool = False
     ) -> int:
-        """Write the explorer as one page that needs no kernel and no network.
-
-        Args:
-            path: The file; one that is there is replaced, unless it is a bundle.
-            keeps_home: Leave home directories as they are; otherwise they become `~`.
-            keeps_environment: Leave what texts say of environment variables as it is; otherwise it is left out.
-
-        Returns:
-            The size of the file in bytes.
-
-        Raises:
-            FrontEndError: When the front end was not built.
-            BundleError: When the recording cannot be read, or the file cannot be written; see `errors`.
-        """
+        """Write the explorer as one HTML page and return its size in bytes; see `Recorded.export_html`."""
         discretion = Discretion(keeps_home=keeps_home, keeps_environment=keeps_environment)
         return page.write(path, self.refresh(), discretion)
 

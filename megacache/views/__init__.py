@@ -1,4 +1,4 @@
-"""Views: the faces of a recording that need no kernel and no browser.
+"""Views: the faces of a recording that need no kernel and no front end.
 
 Layer: may import model, errors, recording and report; pandas, plotly and rich only inside the functions that use them.
 
@@ -12,7 +12,8 @@ Layer: may import model, errors, recording and report; pandas, plotly and rich o
     tables.py    pandas DataFrames
     timeline.py  the phases of each compile as bars, without overlap
     figures.py   plotly figures; marks.py has their areas
+    findings.py  what a reader should know first, and what to do next
+    phases.py    where the time of a compile went
     source.py    source lines, marked by what became of them
-    html.py      the report, one self-contained page, made of rows.py (the tree), strip.py (the timeline),
-                 panels.py (each function), documents.py and markup.py, with report.css and report.js
+    markup.py    how a text gets into HTML
 """

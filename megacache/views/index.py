@@ -1,4 +1,4 @@
-"""The rows of a recording, joined by their keys: what the tree and the report walk over."""
+"""The rows of a recording, joined by their keys: what the tree and the explorer walk over."""
 
 from __future__ import annotations
 
@@ -192,12 +192,6 @@ class Index:
             else:
                 outside[use.session_id].append(use)
         return dict(inside), dict(beside), dict(outside)
-
-    @cached_property
-    def artifact_states(self) -> dict[tuple[str, str | None], str]:
-        """The state of the last use of each artifact that told one, by type and cache key."""
-        uses = self.recording.artifact_uses
-        return {(use.artifact_type, use.cache_key): use.state for use in uses if use.state}
 
     @cached_property
     def artifact_compile_ids(self) -> dict[tuple[str, str | None], list[str]]:

@@ -43,7 +43,7 @@ def notebook_html(root: Node, row_limit: int = ROW_LIMIT) -> str:
     heads = '<th></th><th style="text-align:left">state</th><th align="right">compile</th><th align="right">bytes</th>'
     rows = "".join(_row(node, depth) for node, depth in shown)
     left = len(lines) - len(shown)
-    more = f'<div style="{_QUIET}">{count(left, "more line")} below these, in the HTML report</div>' if left else ""
+    more = f'<div style="{_QUIET}">{count(left, "more line")} below these, in the explorer</div>' if left else ""
     summary = Summary.of(root)
     states = f'<div style="{_QUIET}">artifacts: {safe(summary.states())}</div>' if summary.states() else ""
     return (

@@ -9,7 +9,6 @@ from browser.jupyter import Opened
 from conftest import REPOSITORY
 
 from megacache.bundle import Bundle
-from megacache.explorer.page import export_html
 from samples import small_recording
 
 pytestmark = pytest.mark.browser
@@ -31,7 +30,7 @@ def page_path(tmp_path_factory):
     recording, contents = small_recording()
     with Bundle.create(path.with_suffix(".megacache")) as bundle:
         bundle.append(recording, contents)
-    export_html(path, bundle.path)
+        bundle.export_html(path)
     return path
 
 

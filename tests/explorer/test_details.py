@@ -1,6 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from megacache.explorer import details
+from megacache.explorer.snapshot import Snapshot
 from samples import COLD, RUN, WARM
 
 
@@ -56,6 +59,17 @@ def test_a_graph_break_shows_its_line_and_who_met_it(detail):
 
 def test_a_resume_function_is_shown_in_the_source_of_its_parent(detail):
     assert detail("resume")["source"] == "code-forward"
+
+
+def test_the_source_of_a_session_is_its_cell(detail, snapshot, recording):
+    part = snapshot.part("source", detail("session", "encoder, warm")["source"])
+    assert part["qualname"] == "encoder, warm"
+    assert part["file"] == "<cell 77aa01>"
+    assert [(each["number"], each["text"], each["mark"]) for each in part["lines"]] == [(1, "encoder(ids, mask)", "")]
+    sessions = tuple(replace(each, cell=None) for each in recording.sessions)
+    bare = Snapshot(replace(recording, sessions=sessions), snapshot.about)
+    number = next(line.id for line in bare.function_lines if line.node.kind == "session")
+    assert bare.part("node", str(number))["source"] is None
 
 
 def test_an_artifact_has_its_key_and_its_components(detail, recording):

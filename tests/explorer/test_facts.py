@@ -17,6 +17,9 @@ def test_a_session_tells_when_where_and_with_which_options(snapshot):
     assert found["started"] == "2026-11-24 03:00:51 UTC"
     assert found["CPU"] == "Intel(R) Xeon(R) Gold 6338 · avx512"
     assert found["inductor.epilogue_fusion"] == "False (not torch's default)"
+    assert (found["status"], found["megacache"]) == ("failed", "0.1.0")
+    assert found["error"] == "Unsupported: Attempted to call function marked as skipped"
+    assert found["notebook"] == "/home/ada/search/encoder.ipynb"
 
 
 def test_a_compile_tells_its_graph_guards_and_attempts(snapshot):

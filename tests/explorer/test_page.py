@@ -8,12 +8,14 @@ import pytest
 
 from explorer_samples import decode
 from megacache.bundle import Bundle
-from megacache.errors import BundleNotWritableError, FrontEndError
+from megacache.errors import BundleNotWritableError, CorruptBundleError, FrontEndError
 from megacache.explorer import page as page_module
 from megacache.explorer.discretion import Discretion
-from megacache.explorer.page import export_html, page
+from megacache.explorer.page import page
 from megacache.explorer.snapshot import Snapshot
 from megacache.explorer.summary import About
+from megacache.recording import Recording, no_content
+from samples import COLD
 
 HOSTILE = "</script><script>alert(1)</script><!--<script>"
 
@@ -91,7 +93,7 @@ def test_no_home_directory_is_named(recording):
     assert "/home/ada/search/train.py" in kept
 
 
-def test_neither_cell_nor_environment_is_in_the_page(recording, monkeypatch):
+def test_what_is_said_of_the_environment_is_not_in_the_page(recording, monkeypatch):
     monkeypatch.setenv("SERVICE_TOKEN", "hunter2hunter2")
     session = replace(recording.sessions[0], cell="import os\nos.environ['SERVICE_TOKEN'] = 'other-secret'")
     source = "def f(x):\n    os.environ['A'] = 'third-secret'\n    return g(x, 'hunter2hunter2')\n"
@@ -100,7 +102,9 @@ def test_neither_cell_nor_environment_is_in_the_page(recording, monkeypatch):
     told = json.dumps(unpacked(made(changed)))
     for secret in ("hunter2hunter2", "other-secret", "third-secret"):
         assert secret not in told
-    assert "third-secret" in json.dumps(unpacked(made(changed, Discretion(keeps_environment=True))))
+    kept = json.dumps(unpacked(made(changed, Discretion(keeps_environment=True))))
+    assert "other-secret" in kept
+    assert "third-secret" in kept
 
 
 def test_nothing_that_was_captured_can_end_a_script(recording):
@@ -108,11 +112,14 @@ def test_nothing_that_was_captured_can_end_a_script(recording):
     codes = tuple(replace(each, qualname=HOSTILE, code_id=f"{HOSTILE}{at}") for at, each in enumerate(recording.codes))
     names = dict(zip((each.code_id for each in recording.codes), (each.code_id for each in codes), strict=True))
     compiles = tuple(replace(each, code_id=names[each.code_id]) for each in recording.compiles)
-    html = made(replace(recording, codes=codes, compiles=compiles), title=HOSTILE)
+    sessions = tuple(replace(each, name=HOSTILE, cell=HOSTILE, error=HOSTILE) for each in recording.sessions)
+    html = made(replace(recording, codes=codes, compiles=compiles, sessions=sessions), title=HOSTILE)
     hostile = Elements(html)
     assert HOSTILE not in html
     assert [tag for tag, _ in hostile.others] == [tag for tag, _ in clean.others]
-    assert f"source:{HOSTILE}0" in unpacked(html)[1]
+    _, parts, _ = unpacked(html)
+    assert f"source:{HOSTILE}0" in parts
+    assert parts[f"source:cell:{COLD}"]["lines"][0]["text"] == HOSTILE
 
 
 def test_our_own_script_cannot_end_its_element_either(recording):
@@ -146,20 +153,48 @@ def test_progress_counts_the_parts(recording):
     assert [done for done, _ in told] == list(range(told[0][1]))
 
 
-def test_a_bundle_is_exported_by_its_path(bundle_path, tmp_path):
+def test_an_empty_recording_is_a_page():
+    trees, parts, _ = unpacked(made(Recording()))
+    assert trees["functions"][0]["count"] == 0
+    assert "timeline:" in parts
+
+
+def test_what_is_not_at_hand_is_left_out_of_the_page(recording):
+    kept = {row.content_sha256 for row in recording.documents if row.name in ("guards", "events", "load_report")}
+    bare = replace(recording, read=lambda sha256: (recording.read if sha256 in kept else no_content)(sha256))
+    _, parts, _ = unpacked(made(bare))
+    kinds = {name.partition(":")[0] for name in parts}
+    assert kinds == {"node", "source", "guards", "timeline"}
+
+
+def test_a_damaged_content_is_said_so_and_nothing_is_written(bundle_path, tmp_path):
+    content = bytearray(bundle_path.read_bytes())
+    content[content.index(b"\x28\xb5\x2f\xfd") + 64] ^= 0xFF  # in the first pack's zstd frame
+    bundle_path.write_bytes(content)
     target = tmp_path / "page.html"
-    size_bytes = export_html(target, bundle_path)
+    with Bundle.open(bundle_path) as bundle, pytest.raises(CorruptBundleError, match="damaged"):
+        bundle.export_html(target)
+    assert not target.exists()
+
+
+def test_a_bundle_is_exported_under_its_name(bundle_path, tmp_path):
+    target = tmp_path / "page.html"
+    with Bundle.open(bundle_path) as bundle:
+        size_bytes = bundle.export_html(target)
     assert target.stat().st_size == size_bytes
     trees, _, _ = unpacked(target.read_text())
     summary = trees["functions"][0]["summary"]
     assert (summary["title"], summary["bundle"], summary["isLive"]) == ("encoder.megacache", None, False)
-    with Bundle.open(bundle_path) as bundle:
-        assert export_html(target, bundle, keeps_home=True) != size_bytes
+    assert bundle.export_html(target, keeps_home=True) != size_bytes  # a bundle that is closed is read again
 
 
-def test_a_page_never_replaces_a_bundle(bundle_path):
-    with pytest.raises(BundleNotWritableError, match="choose another name"):
-        export_html(bundle_path, bundle_path)
+@pytest.mark.parametrize("name", ["encoder.megacache", "encoder.html"])
+def test_a_page_never_replaces_a_bundle(bundle_path, name):
+    path = bundle_path.rename(bundle_path.with_name(name))
+    before = path.read_bytes()
+    with Bundle.open(path) as bundle, pytest.raises(BundleNotWritableError, match="choose another name"):
+        bundle.export_html(path)
+    assert path.read_bytes() == before
 
 
 def test_without_a_front_end_one_sentence_says_what_to_do(recording, built):
