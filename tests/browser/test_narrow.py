@@ -40,3 +40,17 @@ def test_narrow_cells_stack_the_panes(notebook):
     assert right["y"] >= left["y"] + left["height"]
     frame = explorer.locator(".mc-frame")
     assert frame.evaluate("element => element.scrollWidth <= element.clientWidth")
+
+
+def test_all_tabs_of_a_detail_stay_in_one_row(notebook):
+    explorer = notebook.explorer(0)
+    explorer.get_by_role("treeitem", name=re.compile("forward")).first.click()
+    row = explorer.get_by_role("tablist", name="Detail")
+    tabs = row.get_by_role("tab")
+    expect(tabs.nth(2)).to_have_text(re.compile(r"Guards \d+"))
+    width = 700
+    while row.bounding_box()["width"] > 390:
+        assert len({tab.bounding_box()["y"] for tab in tabs.all()}) == 1, f"at {row.bounding_box()['width']} px"
+        width -= 40
+        notebook.page.set_viewport_size({"width": width, "height": 1000})
+    assert tabs.evaluate_all("tabs => tabs.every((tab) => tab.scrollWidth <= tab.clientWidth)")

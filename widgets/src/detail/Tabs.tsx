@@ -50,14 +50,14 @@ export function Tabs({ label, tabs, chosen, onChoose, panelRef, children }: Prop
             class="mc-tab"
             id={`${base}-${tab.id}`}
             data-tab={tab.id}
-            data-text={textOf(tab)}
             aria-selected={tab.id === chosen}
             aria-disabled={tab.isEmpty ? true : undefined}
             aria-controls={tab.id === chosen ? `${base}-panel` : undefined}
             tabIndex={tab.id === chosen ? 0 : -1}
             onClick={() => tab.isEmpty || onChoose(tab.id)}
           >
-            {textOf(tab)}
+            <span class="mc-tab-title" data-text={tab.title}>{tab.title}</span>
+            {"count" in tab && <>{" "}<span class="mc-tab-count">{countOf(tab)}</span></>}
           </button>
         ))}
       </div>
@@ -75,10 +75,9 @@ export function Tabs({ label, tabs, chosen, onChoose, panelRef, children }: Prop
   );
 }
 
-/** Return title and count; a count of one digit, or none, takes the room of two, so that nothing moves. */
-function textOf(tab: Tab): string {
-  if (!("count" in tab)) return tab.title;
-  return `${tab.title} ${(tab.count ? formatCount(tab.count) : "").padEnd(2, FIGURE_SPACE)}`;
+/** Return the count; one of one digit, or none, takes the room of two, so that nothing moves. */
+function countOf({ count }: Tab): string {
+  return (count ? formatCount(count) : "").padEnd(2, FIGURE_SPACE);
 }
 
 /** Return the tab that a key leads to; the row is a ring, and empty tabs are passed over. */

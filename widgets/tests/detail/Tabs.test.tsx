@@ -50,5 +50,6 @@ describe("tabs", () => {
   it("write counts, and keep room for two digits", () => {
     expect(tab("three").textContent).toBe("Three 1,234");
     expect(tab("two").textContent).toBe("Two \u2007\u2007");
+    expect(tab("one").textContent).toBe("One");
   });
 });
