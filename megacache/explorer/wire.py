@@ -16,7 +16,6 @@ from math import nan
 from typing import NamedTuple
 
 from megacache.explorer.shapes import Summary
-from megacache.views.markup import tone
 from megacache.views.tree import KINDS, PROBLEMS, STATES, Node
 
 VERSION = 1
@@ -25,10 +24,7 @@ VERSION = 1
 _NO_PARENT = -1
 _ID_BITS = 52  # a whole number that JavaScript holds exactly
 _KINDS = [kind for kind in KINDS if kind != "recording"]
-_STATES = [
-    {"word": state, "shape": shape, "tone": tone(state), "isProblem": state in PROBLEMS}
-    for state, shape in STATES.items()
-]
+_STATES = [{"word": state, "isProblem": state in PROBLEMS} for state in STATES]
 _NUMERIC = {"id": "f8", "duration": "f8", "size": "f8", "parent": "i4", "label": "u2", "kind": "u1", "state": "u1"}
 _TYPECODES = {"f8": "d", "i4": "i", "u2": "H", "u1": "B"}
 

@@ -1,7 +1,9 @@
 import math
+import re
 import time
 
 import pytest
+from conftest import REPOSITORY
 
 from explorer_samples import decode
 from megacache.explorer import wire
@@ -48,10 +50,16 @@ def test_the_head_tells_kinds_states_and_summary(decoded):
     head, _ = decoded
     assert head["version"] == wire.VERSION
     assert head["kinds"] == [kind for kind in KINDS if kind != "recording"]
-    assert [(each["word"], each["shape"]) for each in head["states"]] == list(STATES.items())
+    assert [each["word"] for each in head["states"]] == list(STATES)
     assert {each["word"] for each in head["states"] if each["isProblem"]} == PROBLEMS
-    assert {each["tone"] for each in head["states"]} == {"hit", "caution", "problem", "quiet"}
     assert head["summary"] == SUMMARY
+
+
+def test_the_front_end_knows_how_every_state_looks():
+    source = (REPOSITORY / "widgets" / "src" / "states.tsx").read_text(encoding="utf-8")
+    looks = re.findall(r'^  (\w+): \{ shape: "(.)", tone: "(\w+)" \},$', source, re.MULTILINE)
+    assert [(word, shape) for word, shape, _ in looks] == [each for each in STATES.items() if each[0]]
+    assert {word for word, _, tone in looks if tone == "problem"} == PROBLEMS
 
 
 def test_numbers_are_whole_unique_and_exact_in_javascript(decoded):

@@ -6,16 +6,14 @@
  */
 
 import { gunzip } from "./gzip";
-import type { Summary, Tone } from "./host";
+import type { Summary } from "./host";
 
 const VERSION = 1;
 const ALIGNMENT = 8;
 
-/** A state that nodes of this tree have. */
+/** A state that nodes may have; how it looks is in `states.tsx`. */
 export interface TreeState {
   readonly word: string;
-  readonly shape: string;
-  readonly tone: Tone;
   readonly isProblem: boolean;
 }
 

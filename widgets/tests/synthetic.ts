@@ -8,11 +8,11 @@ const KINDS = ["session", "function", "guarded_code", "recompile", "graph_break"
 const LABELS = ["", "session", "guarded code", "recompile", "graph break", "resume", "backend", "aot_autograd", "inductor", "kernel"];
 
 const STATES: readonly TreeState[] = [
-  { word: "failed", shape: "✕", tone: "problem", isProblem: true },
-  { word: "refused", shape: "▲", tone: "problem", isProblem: true },
-  { word: "miss", shape: "■", tone: "caution", isProblem: false },
-  { word: "hit", shape: "●", tone: "hit", isProblem: false },
-  { word: "", shape: "", tone: "quiet", isProblem: false },
+  { word: "failed", isProblem: true },
+  { word: "refused", isProblem: true },
+  { word: "miss", isProblem: false },
+  { word: "hit", isProblem: false },
+  { word: "", isProblem: false },
 ];
 
 const SUMMARY: Summary = {
