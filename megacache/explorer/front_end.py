@@ -16,7 +16,7 @@ def built(name: str) -> Path:
     """Return a built file.
 
     Args:
-        name: `widget.js` or `page.js`.
+        name: `widget.js`, `page.js` or `explorer.css`.
 
     Raises:
         FrontEndError: When it was not built.
@@ -28,6 +28,9 @@ def built(name: str) -> Path:
 
 
 def styles() -> str:
-    """Return the style sheet, or nothing where the scripts bring their own."""
-    path = STATIC / "explorer.css"
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    """Return the style sheet.
+
+    Raises:
+        FrontEndError: When it was not built.
+    """
+    return built("explorer.css").read_text(encoding="utf-8")

@@ -11,14 +11,12 @@ def test_built_files_are_found():
     assert front_end.styles().startswith(".mc-explorer")
 
 
-def test_what_was_not_built_is_an_error_that_says_how(built):
-    (built / "widget.js").unlink()
+@pytest.mark.parametrize(
+    ("name", "read"), [("widget.js", lambda: front_end.built("widget.js")), ("explorer.css", front_end.styles)]
+)
+def test_what_was_not_built_is_an_error_that_says_how(built, name, read):
+    (built / name).unlink()
     with pytest.raises(FrontEndError, match="make front-end") as failure:
-        front_end.built("widget.js")
-    assert failure.value.path == str(built / "widget.js")
+        read()
+    assert failure.value.path == str(built / name)
     assert str(pickle.loads(pickle.dumps(failure.value))) == str(failure.value)  # noqa: S301
-
-
-def test_scripts_may_bring_their_own_styles(built):
-    (built / "explorer.css").unlink()
-    assert front_end.styles() == ""
