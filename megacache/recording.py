@@ -12,6 +12,7 @@ import json
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
@@ -56,7 +57,8 @@ def no_content(sha256: str) -> bytes:
 class Recording:
     """The rows of one or more sessions, each table in the order in which things happened.
 
-    `read` returns the content of a digest, checked, and raises `ArtifactNotFoundError` for one that is not there.
+    `read` returns the content of a digest, checked, and raises `ArtifactNotFoundError` for one that is not there. Who
+    reads many of them does so within `held()`, which saves the opening of a bundle for each.
     """
 
     systems: tuple[SystemInfo, ...] = ()
@@ -71,6 +73,7 @@ class Recording:
     artifact_uses: tuple[ArtifactUse, ...] = ()
     documents: tuple[Document, ...] = ()
     read: Callable[[str], bytes] = no_content
+    held: Callable[[], AbstractContextManager[None]] = nullcontext
 
     @cached_property
     def guards(self) -> tuple[Guard, ...]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -179,7 +180,7 @@ class Bundle(Recorded):
             BundleError: When the file cannot be read; see `errors`.
         """
         with self._reader.snapshot() as reading:
-            recording = rows.read(reading, self.read, str(self.path))
+            recording = replace(rows.read(reading, self.read, str(self.path)), held=self._reader.held)
         return recording if session_ids is None else narrowed(recording, session_ids)
 
     def read(self, sha256: str) -> bytes:

@@ -65,6 +65,23 @@ class Reader:
         self.format_version = 0
         self._copy: TemporaryDirectory[str] | None = None
         self._is_closed = False
+        self._holders = 0
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keep the connection from one snapshot to the next, also of a bundle that is closed; nobody is locked out.
+
+        Yields:
+            None.
+        """
+        with self._lock:
+            self._holders += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._holders -= 1
+                self._let_go()
 
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
@@ -87,8 +104,7 @@ class Reader:
             finally:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
-                if self._is_closed:
-                    self.close()
+                self._let_go()
 
     def close(self) -> None:
         """Let go of the file; a later read opens it for itself alone."""
@@ -99,6 +115,11 @@ class Reader:
             if self._copy is not None:
                 self._copy.cleanup()
             self._connection, self._copy = None, None
+
+    def _let_go(self) -> None:
+        """Close the connection of a closed bundle, unless somebody holds it for the next read."""
+        if self._is_closed and not self._holders:
+            self.close()
 
     def _own_connection(self) -> sqlite3.Connection | None:
         """Return the connection, unless it is another process's: SQLite forbids to use one across a fork."""

@@ -168,7 +168,7 @@ def read(connection: sqlite3.Connection, content: Callable[[str], bytes], path: 
         CorruptBundleError: When a value is not of its column's type.
         sqlite3.Error: When the file cannot be read.
     """
-    rows = {table.rows_name: _rows(connection, table, path) for table in TABLES}
+    rows: dict[str, Any] = {table.rows_name: _rows(connection, table, path) for table in TABLES}
     return Recording(**rows, read=content)
 
 

@@ -6,7 +6,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TypeVar, cast
 
 from megacache.views.names import without_home
@@ -16,6 +16,7 @@ Value = TypeVar("Value")
 _ENVIRONMENT = re.compile(r"\b(environb?|getenv|putenv|setenv)\b(?!\s*is left out)[^\n]*")
 _SECRET = re.compile(r"key|token|secret|passw|credential|auth|cookie|session", re.IGNORECASE)
 _SHORTEST_SECRET = 6
+_LONGEST_REPEATED = 200
 
 
 @dataclass(frozen=True)
@@ -35,10 +36,18 @@ class Discretion:
 
     def applied(self, value: Value) -> Value:
         """Return a text, or all texts within lists and dictionaries, with what is not to be told left out."""
-        return cast("Value", _changed(value, self.text))
+        return cast("Value", _applied(value, self.text))
 
     def text(self, text: str) -> str:
         """Return one text with what is not to be told left out."""
+        return self._told(text) if len(text) <= _LONGEST_REPEATED else self._changed(text)
+
+    @cached_property
+    def _told(self) -> Callable[[str], str]:
+        """What was made of the short texts: most are there many times."""
+        return lru_cache(maxsize=100_000)(self._changed)
+
+    def _changed(self, text: str) -> str:
         if not self.keeps_environment:
             if self._secrets is not None:
                 text = self._secrets.sub(lambda found: f"${self._names[found[0]]}", text)
@@ -60,11 +69,11 @@ class Discretion:
         return re.compile("|".join(map(re.escape, values))) if values else None
 
 
-def _changed(value: object, change: Callable[[str], str]) -> object:
+def _applied(value: object, change: Callable[[str], str]) -> object:
     if isinstance(value, str):
         return change(value)
     if isinstance(value, dict):
-        return {key: _changed(each, change) for key, each in value.items()}
+        return {key: _applied(each, change) for key, each in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_changed(each, change) for each in value]
+        return [_applied(each, change) for each in value]
     return value

@@ -69,10 +69,11 @@ def page(snapshot: Snapshot, discretion: Discretion, progress: Callable[[int, in
     """
     script = built("page.js").read_text(encoding="utf-8")
     title = escape(discretion.text(snapshot.about.title))
-    elements = (
-        *(_tree(snapshot, discretion, grouping) for grouping in GROUPINGS),
-        *(_shard(first, shard) for first, shard in _shards(_parts(snapshot, discretion, progress))),
-    )
+    with snapshot.recording.held():
+        elements = (
+            *(_tree(snapshot, discretion, grouping) for grouping in GROUPINGS),
+            *(_shard(first, shard) for first, shard in _shards(_parts(snapshot, discretion, progress))),
+        )
     return "".join(
         (
             '<!doctype html><html lang="en"><head><meta charset="utf-8">',
@@ -97,7 +98,7 @@ def _parts(
     snapshot: Snapshot, discretion: Discretion, progress: Callable[[int, int], None] | None
 ) -> Iterator[tuple[str, str]]:
     """Yield the name and the JSON of every part, by name; a part whose content is not at hand is left out."""
-    parts = Parts(snapshot.recording, snapshot.function_lines, snapshot.stack_lines, TEXT_LIMIT_BYTES)
+    parts = Parts(snapshot.index, snapshot.function_lines, snapshot.stack_lines, TEXT_LIMIT_BYTES)
     names = sorted(parts.names(), key=_as_javascript_sorts)
     left_bytes = PAGE_TEXT_LIMIT_BYTES
     for done, (kind, name) in enumerate(names):

@@ -27,7 +27,6 @@ from megacache.explorer.shapes import (
 )
 from megacache.explorer.spans import timeline_part
 from megacache.model import GRAPH_NAMES, Guard, RecompileReason, SessionInfo
-from megacache.recording import Recording
 from megacache.views.figures import Figures
 from megacache.views.index import CompileKey, Index, grouped
 from megacache.views.names import mismatched_size, plain_source, short_guard
@@ -59,7 +58,7 @@ class Parts:
     """The parts of one recording; safe to ask from several threads.
 
     Args:
-        recording: The rows, with their contents at hand.
+        index: The rows, joined by their keys, with their contents at hand.
         function_lines: The lines of the tree of functions.
         stack_lines: Those of the tree by stacks.
         text_limit_bytes: What is shown of one text.
@@ -67,13 +66,13 @@ class Parts:
 
     def __init__(
         self,
-        recording: Recording,
+        index: Index,
         function_lines: list[Line],
         stack_lines: list[Line],
         text_limit_bytes: int = TEXT_LIMIT_BYTES,
     ) -> None:
-        self._recording = recording
-        self._index = Index(recording)
+        self._index = index
+        self._recording = index.recording
         self._lines = function_lines
         self._nodes = {line.id: line.node for line in (*stack_lines, *function_lines)}
         self._details = Details(self._index)

@@ -13,6 +13,7 @@ from megacache.explorer.parts import Parts
 from megacache.explorer.shapes import Part, Summary
 from megacache.explorer.summary import About, head_of
 from megacache.recording import Recording
+from megacache.views.index import Index
 from megacache.views.tree import Tree
 
 GROUPINGS = ("functions", "stacks")
@@ -32,9 +33,15 @@ class Snapshot:
         self.about = about
 
     @cached_property
+    def index(self) -> Index:
+        """The rows, joined by their keys."""
+        return Index(self.recording)
+
+    @cached_property
     def tree(self) -> Tree:
         """The tree of functions."""
-        return Tree.of(self.recording)
+        with self.recording.held():
+            return Tree.of(self.recording, self.index)
 
     @cached_property
     def function_lines(self) -> list[wire.Line]:
@@ -44,7 +51,8 @@ class Snapshot:
     @cached_property
     def stack_lines(self) -> list[wire.Line]:
         """The lines of the tree by call stacks."""
-        return wire.lines(Tree.by_stacks(self.recording).root)
+        with self.recording.held():
+            return wire.lines(Tree.by_stacks(self.recording, self.index).root)
 
     @property
     def head(self) -> Summary:
@@ -80,4 +88,4 @@ class Snapshot:
     @cached_property
     def parts(self) -> Parts:
         """All parts, each made when it is asked for."""
-        return Parts(self.recording, self.function_lines, self.stack_lines)
+        return Parts(self.index, self.function_lines, self.stack_lines)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from megacache.explorer.shapes import Phase, SpanColumns, TimelineLane, TimelinePart
@@ -28,10 +28,14 @@ class Span:
     duration_us: int
 
 
-def spans(recording: Recording, lane: Lane) -> Iterator[Span]:
+def session_starts(recording: Recording) -> dict[str, int]:
+    """Return when each session began."""
+    return {each.session_id: each.started_us for each in recording.sessions}
+
+
+def spans(lane: Lane, starts: Mapping[str, int]) -> Iterator[Span]:
     """Yield the spans of a lane as torch told them; where it told none, its bars."""
-    session = next((each for each in recording.sessions if each.session_id == lane.session_id), None)
-    start = session.started_us if session else 0
+    start = starts.get(lane.session_id, 0)
     for event in lane.events:
         yield Span(
             name=event.name,
@@ -96,14 +100,12 @@ def _numbers(tree_lines: Iterable[Line]) -> dict[tuple[str, str, str], int]:
 
 def _one_after_the_other(recording: Recording, found: list[Lane]) -> list[tuple[int, Span]]:
     """Return every span with the place of its lane, moved so that each session begins where the last one ended."""
+    starts = session_starts(recording)
     placed: list[tuple[int, Span]] = []
     end = 0
     for session_id in dict.fromkeys(lane.session_id for lane in found):
         inside = [
-            (at, span)
-            for at, lane in enumerate(found)
-            if lane.session_id == session_id
-            for span in spans(recording, lane)
+            (at, span) for at, lane in enumerate(found) if lane.session_id == session_id for span in spans(lane, starts)
         ]
         shift = end - min((span.started_us for _, span in inside), default=0)
         placed += ((at, replace(span, started_us=span.started_us + shift)) for at, span in inside)

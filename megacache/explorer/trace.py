@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
-from megacache.explorer.spans import Span, spans
+from megacache.explorer.spans import Span, session_starts, spans
 from megacache.recording import Recording
 from megacache.views.timeline import Lane, lanes
 
@@ -24,14 +24,14 @@ def chrome_trace(recording: Recording) -> bytes:
     """
     sessions = {session.session_id: at for at, session in enumerate(recording.sessions, 1)}
     names = {session.session_id: session.name for session in recording.sessions}
-    starts = {session.session_id: session.started_us for session in recording.sessions}
+    starts = session_starts(recording)
     first = min(starts.values(), default=0)
     events: list[dict[str, object]] = []
     threads: dict[tuple[int, int], None] = {}
     for lane in lanes(recording):
         process = sessions.get(lane.session_id, 0)
         shift = starts.get(lane.session_id, first) - first
-        for span in spans(recording, lane):
+        for span in spans(lane, starts):
             threads[process, span.thread] = None
             events.append(_event(lane, span, process, shift))
     events.sort(key=lambda event: (event["ts"], -event["dur"]))  # type: ignore[operator]

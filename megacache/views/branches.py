@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from megacache.model import BackendEntry, Code, Compile, GraphBreak
-from megacache.recording import Recording
 from megacache.views.branch import Branch, join
 from megacache.views.index import CompileKey, Index
 from megacache.views.leaves import artifact_leaves, offered_branches, untied_leaves
@@ -26,14 +25,13 @@ from megacache.views.tree import STATES, Node
 from megacache.views.units import count
 
 
-def grow(recording: Recording) -> Node:
+def grow(index: Index) -> Node:
     """Return the root of the tree of a recording."""
-    index = Index(recording)
     session_ids = dict.fromkeys([*index.sessions, *index.compile_keys, *index.outside_backends, *index.outside_uses])
     branches = [_session(index, session_id) for session_id in session_ids]
     if untied := untied_leaves(index):
         branches.append(join("untied", "untied", "artifacts not tied to a compile", untied))
-    detail = count(len(recording.sessions), "session")
+    detail = count(len(index.recording.sessions), "session")
     return join("recording", "", "recording", branches, detail=detail).node
 
 

@@ -6,11 +6,11 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from megacache.recording import Recording
+from megacache.views import branches
 from megacache.views.branch import Branch, join
 from megacache.views.index import Index
 from megacache.views.names import code_name, place
-from megacache.views.tree import COMPILE_KINDS, Node, Tree
+from megacache.views.tree import COMPILE_KINDS, Node
 from megacache.views.units import count
 
 _FRAME = re.compile(r"(?P<file>.*):(?P<line>\d+) (?P<name>.*)")
@@ -25,12 +25,11 @@ class _Trie:
     compiles: list[Node] = field(default_factory=list)
 
 
-def grow(recording: Recording) -> Node:
+def grow(index: Index) -> Node:
     """Return the root of the tree by call stacks: sessions, frames, and the compiles as leaves."""
-    index = Index(recording)
-    branches = [_session(index, session) for session in Tree.of(recording).root.children if session.kind == "session"]
-    detail = count(len(recording.sessions), "session")
-    return join("recording", "", "recording", branches, detail=detail).node
+    sessions = (each for each in branches.grow(index).children if each.kind == "session")
+    detail = count(len(index.recording.sessions), "session")
+    return join("recording", "", "recording", [_session(index, each) for each in sessions], detail=detail).node
 
 
 def _session(index: Index, session: Node) -> Branch:
@@ -43,13 +42,13 @@ def _session(index: Index, session: Node) -> Branch:
                 trie = trie.frames.setdefault(frame, _Trie())
             trie.compiles.append(node)
     key = f"{session.key}/stacks"
-    branches = _branches(index, top, key)
+    grown = _branches(index, top, key)
     state = session.state if session.state == "failed" else None
     return join(
         "session",
         session.key,
         session.name,
-        branches,
+        grown,
         state=state,
         detail=session.detail,
         session_id=session.session_id,
@@ -72,10 +71,10 @@ def _frame(index: Index, frame: str, trie: _Trie, parent_key: str) -> Branch:
     found = _FRAME.fullmatch(frame)
     where = place(found["file"], int(found["line"])) if found else ""
     through = f"through {_listed(folded)}" if folded else ""
-    branches = _branches(index, trie, key)
-    session_id = next((each.node.session_id for each in branches), None)
+    called = _branches(index, trie, key)
+    session_id = next((each.node.session_id for each in called), None)
     detail = " · ".join(filter(None, (where, through)))
-    return join("frame", key, _name(frame), branches, detail=detail, session_id=session_id)
+    return join("frame", key, _name(frame), called, detail=detail, session_id=session_id)
 
 
 def _name(frame: str) -> str:

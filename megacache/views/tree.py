@@ -12,6 +12,8 @@ from megacache.recording import Recording
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
+    from megacache.views.index import Index
+
 KINDS = {
     "recording": "",
     "session": "session",
@@ -123,11 +125,12 @@ class Tree:
     root: Node
 
     @classmethod
-    def of(cls, recording: Recording) -> Tree:
+    def of(cls, recording: Recording, index: Index | None = None) -> Tree:
         """Grow the tree of a recording.
 
         Args:
             recording: Rows of any number of sessions; contents are read only to count guards and to learn verdicts.
+            index: The recording's, where there is one already.
 
         Returns:
             Sessions, in them functions with their guarded codes, graph breaks, backend entries and artifacts. What
@@ -137,15 +140,17 @@ class Tree:
             BundleError: A document of the recording is damaged.
         """
         from megacache.views.branches import grow
+        from megacache.views.index import Index
 
-        return cls(grow(recording))
+        return cls(grow(index or Index(recording)))
 
     @classmethod
-    def by_stacks(cls, recording: Recording) -> Tree:
+    def by_stacks(cls, recording: Recording, index: Index | None = None) -> Tree:
         """Grow the tree of the user's call stacks, which shows who made torch compile.
 
         Args:
             recording: Rows of any number of sessions.
+            index: The recording's, where there is one already.
 
         Returns:
             Sessions, in them the frames of the call stacks, outermost first, and in these the compiles. A compile has
@@ -154,9 +159,10 @@ class Tree:
         Raises:
             BundleError: A document of the recording is damaged.
         """
+        from megacache.views.index import Index
         from megacache.views.stacks import grow
 
-        return cls(grow(recording))
+        return cls(grow(index or Index(recording)))
 
     def walk(self) -> Iterator[Node]:
         """Yield every node, in the order of the lines."""

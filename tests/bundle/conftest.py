@@ -25,7 +25,9 @@ def rows_of() -> Callable[[Recording], dict[str, tuple[object, ...]]]:
     """Give every table of a recording, without the way to its contents."""
 
     def tables(recording: Recording) -> dict[str, tuple[object, ...]]:
-        return {each.name: getattr(recording, each.name) for each in fields(recording) if each.name != "read"}
+        return {
+            each.name: getattr(recording, each.name) for each in fields(recording) if each.name not in ("read", "held")
+        }
 
     return tables
 

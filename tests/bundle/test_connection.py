@@ -241,3 +241,22 @@ def test_a_connection_distrusts_the_file(path):
     with connection.writing(path) as writer:
         assert writer.execute("PRAGMA synchronous").fetchone() == (2,)
         assert writer.execute("PRAGMA journal_mode").fetchone() == ("delete",)
+
+
+def test_contents_of_a_closed_bundle_that_is_held_are_read_over_one_connection(path, monkeypatch):
+    with Bundle.open(path) as bundle:
+        recording = bundle.recording()
+    opened = []
+    connect = connection.connect
+    monkeypatch.setattr(connection, "connect", lambda *given: opened.append(given) or connect(*given))
+    digests = [each.content_sha256 for each in recording.documents]
+    with recording.held():
+        for digest in digests:
+            recording.read(digest)
+        assert len(opened) == 1
+        with Bundle.open(path) as other:  # nobody is locked out meanwhile
+            other.append(*one_artifact(recording, b"new"))
+    opened.clear()
+    recording.read(digests[0])
+    recording.read(digests[1])
+    assert len(opened) == 2  # without it, the file is let go of after each

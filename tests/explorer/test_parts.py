@@ -7,6 +7,7 @@ from megacache.errors import ArtifactNotFoundError
 from megacache.explorer import shapes
 from megacache.explorer.parts import TEXT_NAMES, Parts, has_plotly
 from megacache.recording import Recording
+from megacache.views.index import Index
 from samples import RUN
 
 SHAPE_OF_KIND = {
@@ -115,7 +116,7 @@ def test_a_guard_says_which_compile_its_failure_caused(snapshot):
 
 
 def test_a_long_text_is_cut_and_says_how_much(snapshot, recording):
-    parts = Parts(recording, snapshot.function_lines, [], text_limit_bytes=100)
+    parts = Parts(snapshot.index, snapshot.function_lines, [], text_limit_bytes=100)
     digest = next(row for row in recording.documents if row.name == "output_code")
     part = parts.part("text", digest.content_sha256)
     assert len(part["text"]) == 100
@@ -132,6 +133,6 @@ def test_components_are_in_torchs_order(snapshot, recording):
 
 
 def test_an_empty_recording_has_only_a_timeline():
-    parts = Parts(Recording(), [], [])
+    parts = Parts(Index(Recording()), [], [])
     assert list(parts.names()) == [("timeline", "")]
     assert parts.part("timeline", "")["durationUs"] == 0

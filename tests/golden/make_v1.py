@@ -46,7 +46,7 @@ def describe(path: Path) -> None:
         rows = {
             each.name: [asdict(row) for row in getattr(recording, each.name)]
             for each in fields(recording)
-            if each.name != "read"
+            if each.name not in ("read", "held")
         }
         digests = {
             *(each.content_sha256 for each in (*recording.artifacts, *recording.documents)),
