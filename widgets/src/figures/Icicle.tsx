@@ -116,7 +116,7 @@ function Crumbs({ tree, cells, amountText, onZoom }: {
 
 function Tip({ tree, cell, root, amount }: { tree: TreeModel; cell: Cell; root: Cell; amount: string }) {
   const share = (100 * (cell.value ?? 0)) / (root.value ?? 1);
-  const detail = cell.data < 0 ? "" : tree.detail(cell.data);
+  const detail = cell.data < 0 ? "" : tree.detailOf(cell.data);
   return (
     <>
       <p>{nameOf(tree, cell.data)} <b>{amount}</b></p>

@@ -36,7 +36,7 @@ function Group({ tree, group, longest, selected, onSelect }: Props & { group: Co
   return (
     <section>
       <h3>
-        <code>{tree.name(group.place)}</code>
+        <code>{tree.nameOf(group.place)}</code>
         <span>{count(group.compiles.length, "compile")} · {formatDuration(group.duration)}</span>
       </h3>
       <ol>
@@ -45,8 +45,8 @@ function Group({ tree, group, longest, selected, onSelect }: Props & { group: Co
           const time = timeOf(tree, place);
           return (
             <li key={id}>
-              <button type="button" aria-pressed={id === selected} onClick={() => onSelect(id)} title={tree.detail(place)}>
-                <code>{tree.name(place)}</code>
+              <button type="button" aria-pressed={id === selected} onClick={() => onSelect(id)} title={tree.detailOf(place)}>
+                <code>{tree.nameOf(place)}</code>
                 <span class="mc-recompile-bar"><i style={{ width: `${(100 * time) / longest}%` }} /></span>
                 <span class="mc-number">{formatDuration(time)}</span>
               </button>

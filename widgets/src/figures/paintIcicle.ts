@@ -62,7 +62,7 @@ function colourOf({ tree, by }: IciclePicture, { data: place }: Cell): [name: st
 /** Return what a node is called in one line. */
 export function nameOf(tree: TreeModel, place: number): string {
   if (place < 0) return "all";
-  return `${tree.labelOf(place)} ${tree.name(place)}`.trimStart();
+  return `${tree.labelOf(place)} ${tree.nameOf(place)}`.trimStart();
 }
 
 function outline({ context, colour, width, top }: Sheet, picture: IciclePicture, cell: Cell): void {

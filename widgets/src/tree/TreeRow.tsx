@@ -61,7 +61,7 @@ function Name({ tree, place, isOpen, onTurn }: {
   isOpen: boolean | undefined;
   onTurn: () => void;
 }) {
-  const [label, name, detail, kind] = [tree.labelOf(place), tree.name(place), tree.detail(place), tree.kindOf(place)];
+  const [label, name, detail, kind] = [tree.labelOf(place), tree.nameOf(place), tree.detailOf(place), tree.kindOf(place)];
   const Called = WORDED.has(kind) ? "b" : "code";
   return (
     <span class="mc-row-name" title={[label, name, detail].filter(Boolean).join(" ")}>

@@ -58,7 +58,7 @@ export class TreeKeys {
   }
 
   #typed(key: string, tree: TreeModel, rows: Rows, line: number): number | null {
-    return this.#typeahead.type(key, rows.count, line, (at) => tree.name(rows.place[at]!));
+    return this.#typeahead.type(key, rows.count, line, (at) => tree.nameOf(rows.place[at]!));
   }
 
   #select(tree: TreeModel, rows: Rows, line: number): void {

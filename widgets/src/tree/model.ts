@@ -5,43 +5,31 @@
  * column of ends is enough to find its children. A place is good for one model; what outlives it is the id.
  */
 
-import type { Summary } from "../host";
 import type { TreeColumns, TreeState } from "../wire";
+
+// The columns are those of the wire: said once there, they are not listed here again.
+export interface TreeModel extends TreeColumns {}
 
 /** One tree; its columns have an entry per place. */
 export class TreeModel {
-  readonly count: number;
-  readonly kinds: readonly string[];
-  readonly labels: readonly string[];
-  readonly states: readonly TreeState[];
-  readonly summary: Summary;
-  readonly id: Float64Array;
-  readonly duration: Float64Array;
-  readonly size: Float64Array;
-  readonly parent: Int32Array;
-  readonly label: Uint16Array;
-  readonly kind: Uint8Array;
-  readonly state: Uint8Array;
   /** The places at the top. */
   readonly roots: readonly number[];
   /** The place behind all that is below a node. */
   readonly end: Int32Array;
   #placeById: Map<number, number> | undefined;
 
-  constructor(readonly columns: TreeColumns) {
-    ({ count: this.count, kinds: this.kinds, labels: this.labels, states: this.states, summary: this.summary } = columns);
-    ({ id: this.id, duration: this.duration, size: this.size, parent: this.parent } = columns);
-    ({ label: this.label, kind: this.kind, state: this.state } = columns);
+  constructor(columns: TreeColumns) {
+    Object.assign(this, columns);
     this.end = endsOf(columns.parent);
     this.roots = this.#within(0, this.count);
   }
 
-  name(place: number): string {
-    return this.columns.name[place]!;
+  nameOf(place: number): string {
+    return this.name[place]!;
   }
 
-  detail(place: number): string {
-    return this.columns.detail[place]!;
+  detailOf(place: number): string {
+    return this.detail[place]!;
   }
 
   /** Return the word before the name: `recompile`, `backend`, `inductor`. */

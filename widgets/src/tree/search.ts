@@ -95,7 +95,7 @@ function plain(text: string): string {
 function haystacks(tree: TreeModel): Haystacks {
   let made = haystacksOf.get(tree);
   if (!made) {
-    made = { name: new Haystack(tree.columns.name), detail: new Haystack(tree.columns.detail) };
+    made = { name: new Haystack(tree.name), detail: new Haystack(tree.detail) };
     haystacksOf.set(tree, made);
   }
   return made;

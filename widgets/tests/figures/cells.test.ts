@@ -5,7 +5,7 @@ import { smallTree } from "./tree";
 
 const tree = smallTree();
 const root = icicle(tree, "time");
-const named = (name: string) => root.find((cell) => tree.name(cell.data) === name)!;
+const named = (name: string) => root.find((cell) => tree.nameOf(cell.data) === name)!;
 
 describe("cells", () => {
   it("are as wide as their time, inside the cell above", () => {
@@ -18,8 +18,8 @@ describe("cells", () => {
   });
 
   it("leave artifacts out by time, and what has no bytes by bytes", () => {
-    expect(root.find((cell) => tree.name(cell.data) === "kernel")).toBeUndefined();
-    const names = icicle(tree, "bytes").descendants().map((cell) => tree.name(cell.data));
+    expect(root.find((cell) => tree.nameOf(cell.data) === "kernel")).toBeUndefined();
+    const names = icicle(tree, "bytes").descendants().map((cell) => tree.nameOf(cell.data));
     expect(names).toContain("kernel");
     expect(names).not.toContain("print");
   });

@@ -200,6 +200,6 @@ describe("instead of a tree", () => {
 
 function nodesOf(count: number) {
   const model = new TreeModel(largeTree(count));
-  const below = model.children(0).map((place) => ({ id: model.id[place]!, name: model.name(place) }));
+  const below = model.children(0).map((place) => ({ id: model.id[place]!, name: model.nameOf(place) }));
   return [{ id: model.id[0]!, name: "large", below }];
 }

@@ -13,7 +13,7 @@ const tree = treeOf(
 
 function names(order: Order = "happened", isOpen = (_place: number) => true, text = ""): string[] {
   const rows = rowsOf(tree, order, isOpen, search(tree, parseQuery(text), false));
-  return Array.from(rows.place.subarray(0, rows.count), (place) => tree.name(place));
+  return Array.from(rows.place.subarray(0, rows.count), (place) => tree.nameOf(place));
 }
 
 describe("the lines", () => {

@@ -11,7 +11,7 @@ const tree = treeOf(...ENCODER);
 function hits(text: string, onlyProblems = false): string[] {
   const found = search(tree, parseQuery(text), onlyProblems);
   if (!found) throw new Error("nothing was asked for");
-  return tree.columns.name.filter((_, place) => found.isHit[place]);
+  return tree.name.filter((_, place) => found.isHit[place]);
 }
 
 describe("a query", () => {
@@ -58,7 +58,7 @@ describe("a search", () => {
   it("counts its hits and knows what leads to them", () => {
     const found = search(tree, parseQuery("kernel"), false)!;
     expect(found.count).toBe(1);
-    expect(tree.columns.name.filter((_, place) => found.hasHitBelow[place])).toEqual(["BertModel.forward", "0/1", "__compiled_fn_5"]);
+    expect(tree.name.filter((_, place) => found.hasHitBelow[place])).toEqual(["BertModel.forward", "0/1", "__compiled_fn_5"]);
   });
 
   it("shows problems, and counts those that are nobody else's", () => {

@@ -9,10 +9,10 @@ let view: TreeView;
 
 function names(): string[] {
   const [tree, rows] = [view.tree.value!, view.rows.value!];
-  return Array.from(rows.place.subarray(0, rows.count), (place) => tree.name(place));
+  return Array.from(rows.place.subarray(0, rows.count), (place) => tree.nameOf(place));
 }
 
-const place = (name: string) => view.tree.value!.columns.name.indexOf(name);
+const place = (name: string) => view.tree.value!.name.indexOf(name);
 const session = (...below: Node[]): Node => ({ id: 1000, kind: "session", name: "session", below });
 
 beforeEach(() => {
