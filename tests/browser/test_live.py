@@ -224,6 +224,15 @@ def test_a_path_opens_in_a_second_explorer(trained):
     expect(trained.explorer(2).get_by_role("heading", level=1)).to_contain_text("train")
 
 
+def test_a_bundle_is_loaded_from_its_own_explorer(trained):
+    explorer = trained.explorer(2)
+    dialog = open_dialog(explorer, "Load…")
+    expect(dialog.get_by_role("textbox")).to_have_value("train.megacache")
+    dialog.get_by_role("button", name="Load", exact=True).click()
+    expect(explorer.get_by_role("cell", name="guarded_code").first).to_be_visible(timeout=SLOW_MS)
+    explorer.page.keyboard.press("Escape")
+
+
 def test_a_reopened_notebook_shows_the_summary(trained, module_notebook, place):
     trained.save_and_leave()
     again = module_notebook(path=trained.path, place=place, starts_kernel=False)
