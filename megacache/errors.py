@@ -14,6 +14,7 @@ Layer: ground. Imports nothing of ours.
        ├─ NotABundleError          some other file (ValueError)
        ├─ UnsupportedVersionError  a newer format (ValueError)                   .version
        ├─ CorruptBundleError       truncated, flipped, incomplete (ValueError)   .problems
+       │  └─ UnreadablePickleError  a pickle inside is damaged, or made to harm  .offset .callables
        ├─ BundleNotWritableError   read-only file or directory (PermissionError)
        ├─ BundleBusyError          another writer held it too long (TimeoutError)
        └─ StorageFullError         no room for the save; nothing was written (OSError)
@@ -91,6 +92,13 @@ class CorruptBundleError(BundleError, ValueError):
     """Say that a bundle is damaged, and name what is."""
 
     problems: tuple[str, ...] = ()
+
+
+class UnreadablePickleError(CorruptBundleError):
+    """Say that a pickle cannot be read as data, before which byte, and what loading it would have run up to there."""
+
+    offset: int = 0
+    callables: tuple[str, ...] = ()
 
 
 class BundleNotWritableError(BundleError, PermissionError):
