@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 MARK = "%%megacache"
 
-CELL_USAGE = "%%megacache [NAME] [--bundle PATH] [--fresh] [--no-precompile] [--no-widget] [--quiet]"
+CELL_USAGE = "%%megacache [NAME] [--bundle PATH] [--autosave] [--fresh] [--no-precompile] [--no-widget] [--quiet]"
 LINE_USAGE = "%megacache status | save PATH | load PATH | export PATH | explore [PATH] | config"
 
 
@@ -53,7 +53,7 @@ def _cell_parser() -> _Parser:
     parser = _Parser(prog=MARK, add_help=False, allow_abbrev=False)
     parser.add_argument("name", nargs="?", default="cell")
     parser.add_argument("--bundle")
-    for option in ("--fresh", "--no-precompile", "--no-widget", "--quiet"):
+    for option in ("--autosave", "--fresh", "--no-precompile", "--no-widget", "--quiet"):
         parser.add_argument(option, action="store_true")
     return parser
 
@@ -65,7 +65,7 @@ def parse_cell_line(line: str) -> argparse.Namespace:
         line: What follows the magic's name.
 
     Returns:
-        `name`, `bundle`, `fresh`, `no_precompile`, `no_widget` and `quiet`.
+        `name`, `bundle`, `autosave`, `fresh`, `no_precompile`, `no_widget` and `quiet`.
 
     Raises:
         UsageError: IPython's own, with the usage line, for anything that is not an option.
@@ -138,7 +138,8 @@ class MegacacheMagics(Magics):
     def megacache(self, line: str, cell: str | None = None) -> Any:
         """Capture the compilations of a cell, or do one thing with what was captured.
 
-        As a cell magic: `%%megacache [NAME] [--bundle PATH] [--fresh] [--no-precompile] [--no-widget] [--quiet]`.
+        As a cell magic: `%%megacache [NAME] [--bundle PATH] [--autosave] [--fresh] [--no-precompile] [--no-widget]
+        [--quiet]`.
         As a line magic: `%megacache status | save PATH | load PATH | export PATH | explore [PATH] | config`.
         """
         if cell is not None:
@@ -159,15 +160,16 @@ class MegacacheMagics(Magics):
             options = parse_cell_line(head.strip()[len(MARK) :])
         except UsageError:  # the cell magic says so
             return None
-        session = process.session(
-            options.name,
-            options.bundle,
-            fresh=options.fresh,
-            precompile=not options.no_precompile,
-            cell=body,
-            notebook=_notebook_path(self.shell),
-        )
         try:
+            session = process.session(
+                options.name,
+                options.bundle,
+                autosave=options.autosave,
+                fresh=options.fresh,
+                precompile=not options.no_precompile,
+                cell=body,
+                notebook=_notebook_path(self.shell),
+            )
             session.__enter__()
         except MegacacheError as error:
             self._gate.refusal = str(error)

@@ -136,18 +136,21 @@ class Process:
             captured, sessions=infos, systems=(self.capture.system,), documents=(*reports, *captured.documents)
         )
 
-    def save(self, sessions: Sequence[Session], path: Path) -> SaveReport:
+    def save(self, sessions: Sequence[Session], path: Path, *, is_complete: bool = True) -> SaveReport:
         """Save some sessions into a bundle, which is made if it is not there.
 
         Args:
             sessions: All of them must have begun.
             path: The bundle.
+            is_complete: Save also what torch, and a forward whose backward has not run, keep back until a save. That
+                asks for the thread that compiles.
 
         Raises:
             SessionError: When one of them has not begun.
             BundleError: When the bundle cannot be written; see `errors`.
         """
-        self.capture.flush()
+        if is_complete:
+            self.capture.flush()
         recording = self.recording(sessions)
         contents = self.capture.recorder.documents.contents
         with Bundle.open_or_create(path) as bundle:
@@ -234,6 +237,7 @@ def session(
     *,
     fresh: bool = False,
     precompile: bool = True,
+    autosave: bool = False,
     cell: str | None = None,
     notebook: str | None = None,
 ) -> Session:
@@ -244,10 +248,24 @@ def session(
         bundle: A file to load from, if it is there, and to save to at the end. Without one nothing is loaded or saved.
         fresh: Give torch an empty cache directory for this session, so that only the bundle can serve.
         precompile: Whether guarded codes may be served, so that Dynamo need not trace what is proven to be the same.
+        autosave: Save also while the session is open, every few seconds in which torch compiled: a process that is
+            killed loses no more than these. Asks for a bundle.
         cell: The text of the notebook cell that the session captures.
         notebook: Where the notebook is, if that can be known.
+
+    Raises:
+        SessionError: When it is to save by itself and has no bundle.
     """
-    return Session(process, name, bundle, fresh=fresh, precompile=precompile, cell=cell, notebook=notebook)
+    return Session(
+        process,
+        name,
+        bundle,
+        fresh=fresh,
+        precompile=precompile,
+        autosave=autosave,
+        cell=cell,
+        notebook=notebook,
+    )
 
 
 def load(path: str | os.PathLike[str], *, trust_unknown: bool = False) -> LoadReport:

@@ -18,6 +18,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from megacache.autosave import Autosave
 from megacache.bundle import Bundle, SaveReport
 from megacache.errors import MegacacheError, SessionError
 from megacache.explain import mismatches
@@ -44,6 +45,7 @@ class Session(Recorded):
         *,
         fresh: bool = False,
         precompile: bool = True,
+        autosave: bool = False,
         cell: str | None = None,
         notebook: str | None = None,
         is_ambient: bool = False,
@@ -53,6 +55,11 @@ class Session(Recorded):
         self.is_ambient = is_ambient
         self.bundle_path = Path(bundle) if bundle is not None else None
         self.save_report: SaveReport | None = None
+        if autosave and bundle is None:
+            raise SessionError(f"session {name!r} has no bundle to save itself into: give it one")
+        self.autosave = Autosave(self._save_what_there_is, self._has_news) if autosave else None
+        self._autosaved: list[SaveReport] = []
+        self._saved_count = 0
         self._is_fresh = fresh
         self._may_precompile = precompile
         self._cell = cell
@@ -74,6 +81,8 @@ class Session(Recorded):
         except BaseException as error:
             self.end(error)
             raise
+        if self.autosave is not None:
+            self.autosave.start()
         return self
 
     def __exit__(
@@ -197,8 +206,12 @@ class Session(Recorded):
         target = Path(path) if path is not None else self.bundle_path
         if target is None:
             raise SessionError(f"session {self.name!r} has no bundle: give save() a path")
-        self.save_report = self._process.save([self], target)
-        return self.save_report
+        report = self._process.save([self], target)
+        if target == self.bundle_path:
+            report = SaveReport.of([*self._autosaved, report])
+            self._autosaved.clear()
+        self.save_report = report
+        return report
 
     def begin(self) -> None:
         """Let what torch compiles from now on belong to this session.
@@ -241,6 +254,8 @@ class Session(Recorded):
         """
         if self not in self._process.open:
             return
+        if self.autosave is not None:
+            self.autosave.stop()
         capture = self._process.capture
         capture.flush()  # now, so that what torch kept back belongs to this session
         capture.recorder.fold()
@@ -276,6 +291,16 @@ class Session(Recorded):
                 size_bytes=len(content),
             ),
         )
+
+    def _save_what_there_is(self) -> None:
+        """Save without what needs the thread that compiles; the report is added to that of the next whole save."""
+        if self.bundle_path is not None:
+            self._autosaved.append(self._process.save([self], self.bundle_path, is_complete=False))
+
+    def _has_news(self) -> bool:
+        heard_count = self._process.capture.heard_count
+        has_news, self._saved_count = heard_count != self._saved_count, heard_count
+        return has_news
 
     def _captured(self) -> Recording:
         return self._process.capture.recording((self.info.session_id,))

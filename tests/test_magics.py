@@ -196,6 +196,7 @@ def test_cell_of_the_session_is_kept(warm, folder):
         ("%%megacache x\n1 / 0", "ZeroDivisionError", "division by zero"),
         ("%%megacache x --bundel y\nraise SystemError('must not run')", "UsageError", "usage: %%megacache"),
         ("%%megacache x --bundle first.bin\nraise SystemError('must not run')", "RejectedError", "first.bin"),
+        ("%%megacache x --autosave\nraise SystemError('must not run')", "RejectedError", "has no bundle"),
         ("%megacache dance", "UsageError", "usage: %megacache"),
         ("%megacache load nowhere.megacache", "UsageError", "nowhere.megacache"),
     ],

@@ -31,6 +31,9 @@ class Capture:
     Args:
         on_compiled: Called after each compile, in the thread in which it ended.
 
+    Attributes:
+        heard_count: Grows with each event; two threads at once may add only one.
+
     Raises:
         TorchError: When torch is absent or lacks a name that we need.
     """
@@ -43,9 +46,10 @@ class Capture:
 
         self.system = live_system()
         self.recorder = Recorder(self.system)
+        self.heard_count = 0
         self.shelf = Shelf()
-        self.precompile = Precompile(self.recorder.take, self.shelf)
-        self.kernels = Kernels(self.recorder.take)
+        self.precompile = Precompile(self._take, self.shelf)
+        self.kernels = Kernels(self._take)
         self._cache_keys = CacheKeys()
         self._taps = Taps(self._hear)
         self._on_compiled = on_compiled
@@ -96,10 +100,14 @@ class Capture:
                 self.kernels.offer(kernels, system, self.system)
 
     def _hear(self, event: RawEvent) -> None:
-        self.recorder.take(event)
+        self._take(event)
         self.precompile.hear(event)
         if isinstance(event, CompileEnded):
             self._on_compiled()
+
+    def _take(self, event: RawEvent) -> None:
+        self.recorder.take(event)
+        self.heard_count += 1
 
     def recording(self, session_ids: tuple[str, ...]) -> Recording:
         """Return the rows of some sessions."""
