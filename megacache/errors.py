@@ -8,6 +8,7 @@ Layer: ground. Imports nothing of ours.
     ├─ SessionError                a session is used in the wrong order
     ├─ FrontEndError               the explorer's front end was not built        .path
     ├─ UsageError                  a wrong command, magic or option; exit code 2
+    ├─ TraceError                  no log of TORCH_TRACE, or one that cannot be read (ValueError)   .path
     ├─ ArtifactNotFoundError       no such artifact or content (LookupError)     .cache_key
     └─ BundleError                 .path
        ├─ BundleNotFoundError      nothing at this path (FileNotFoundError)
@@ -60,6 +61,12 @@ class FrontEndError(MegacacheError):
 
 class UsageError(MegacacheError):
     """Say that a command, a magic or an option is wrong; the CLI exits with 2."""
+
+
+class TraceError(MegacacheError, ValueError):
+    """Say that a path has no log of TORCH_TRACE, or that it cannot be read."""
+
+    path: str = ""
 
 
 class ArtifactNotFoundError(MegacacheError, LookupError):

@@ -10,6 +10,7 @@ from megacache import errors
 from megacache.errors import BundleError, MegacacheError
 
 BUILTIN_BASES = {
+    "TraceError": ValueError,
     "ArtifactNotFoundError": LookupError,
     "BundleNotFoundError": FileNotFoundError,
     "NotABundleError": ValueError,

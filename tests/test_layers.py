@@ -25,10 +25,11 @@ MAY_IMPORT = {
     "compiler": {*GROUND, "explain", "bundle"},
     # A session knows its process, for type checkers only.
     "sessions": {*GROUND, "autosave", "views", "explain", "bundle", "compiler", "process"},
+    "traces": {*GROUND, "views", "explain", "bundle", "compiler"},
     "process": {*GROUND, "views", "explain", "bundle", "compiler", "sessions"},
     "explorer": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
     "magics": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
-    "cli": {*GROUND, "views", "explain", "bundle"},
+    "cli": {*GROUND, "views", "explain", "bundle", "traces"},
     "__main__": {"cli"},
 }
 """What each room may import of ours at run time. The front door, `__init__`, imports lazily from any room."""

@@ -1,4 +1,4 @@
-"""The commands that write: merge, prune and compact a bundle, import from and export to torch's own container.
+"""The commands that write: merge, prune and compact a bundle, import from torch and export to its own container.
 
 Layer: faces.
 """
@@ -22,8 +22,16 @@ Target = Annotated[
     typer.Argument(metavar="INTO", help="The bundle that grows; it is made if it is not there.", show_default=False),
 ]
 Sources = Annotated[list[Path], typer.Argument(metavar="FROM...", help="Bundles to take from.", show_default=False)]
-TorchFile = Annotated[
-    Path, typer.Argument(metavar="FILE", help="What torch.compiler.save_cache_artifacts() gave.", show_default=False)
+Foreign = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="FROM... [BUNDLE]",
+        help="A file of torch.compiler.save_cache_artifacts(), or logs of TORCH_TRACE; then the bundle.",
+        show_default=False,
+    ),
+]
+OutputOrLast = Annotated[
+    Path | None, typer.Option("--output", "-o", help="The bundle, instead of the last argument.", show_default=False)
 ]
 Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)]
 
@@ -84,16 +92,27 @@ def compact(bundle: BundlePath, as_json: AsJson = False) -> None:
 
 
 @app.command(name="import")
-def import_(file: TorchFile, output: Output, as_json: AsJson = False) -> None:
-    """Make a bundle of a file that torch saved; no pickle is run."""
+def import_(files: Foreign, output: OutputOrLast = None, as_json: AsJson = False) -> None:
+    """Make a bundle of what torch wrote: its cache artifacts, or logs of TORCH_TRACE; no pickle is run."""
     from megacache.bundle import Bundle
+    from megacache.traces import import_trace, is_trace
 
-    with Bundle.from_torch(read_file(file), output) as made:
+    *sources, last = files if output is None else [*files, output]
+    if not sources:
+        raise UsageError(f"where to? name the bundle too: megacache import {last} OUT.megacache")
+    if all(is_trace(each) for each in sources):
+        print_report(import_trace(sources, last), as_json=as_json)
+        return
+    if len(sources) > 1:
+        raise UsageError(
+            "only logs of TORCH_TRACE may be several; import one file of torch's cache artifacts at a time"
+        )
+    with Bundle.from_torch(read_file(sources[0]), last) as made:
         artifact_count, size_bytes = len(made.recording().artifacts), made.size_bytes
     if as_json:
-        print_json({"path": output, "artifact_count": artifact_count, "size_bytes": size_bytes})
+        print_json({"path": last, "artifact_count": artifact_count, "size_bytes": size_bytes})
     else:
-        print_lines(f"wrote {output}: {count(artifact_count, 'artifact')}, {format_bytes(size_bytes)}")
+        print_lines(f"wrote {last}: {count(artifact_count, 'artifact')}, {format_bytes(size_bytes)}")
 
 
 @app.command()

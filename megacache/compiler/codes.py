@@ -9,12 +9,13 @@ import hashlib
 import linecache
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from inspect import getblock
 from pathlib import Path
 from types import CellType, CodeType, FunctionType
 
-from megacache.model import Code
+from megacache.model import Code, Compile
 
 RESUME_NAME = re.compile(r"^torch_dynamo_resume_in_(?P<function>.+)_at_(?P<line>\d+)$")
 """How Dynamo names the function that continues after a graph break.
@@ -30,6 +31,67 @@ _LONGEST_NUMBER_BITS = 2000
 """Whatever the limit that Python is told to have, it makes decimal text of a number of that length."""
 
 _OUR_FOLDER = str(Path(__file__).parent)
+
+
+@dataclass(frozen=True, slots=True)
+class TracedCode:
+    """A code object of another process, as far as torch's trace tells of it."""
+
+    co_name: str
+    co_filename: str
+    co_firstlineno: int
+
+    @property
+    def co_qualname(self) -> str:
+        """The name: torch tells no more."""
+        return self.co_name
+
+
+AnyCode = CodeType | TracedCode
+
+
+class Codes:
+    """The code that a process compiled, each as one row, and which row a code object is."""
+
+    def __init__(self) -> None:
+        self._rows: dict[str, Code] = {}
+        self._ids: dict[tuple[AnyCode, str | None], str] = {}
+
+    def learn(
+        self, code: AnyCode, module: str | None, parent_code_id: str | None = None, wraps: str | None = None
+    ) -> str:
+        """Return the id of a code object; it is described when it is first met.
+
+        Args:
+            code: What Dynamo compiles.
+            module: `__name__` of the globals it runs in.
+            parent_code_id: For a resume function, the code whose graph break made it.
+            wraps: For a decorator's inner function, the qualname of what it wraps: all that one decorator wraps share
+                the code of its inner function, and this tells them apart.
+        """
+        known = self._ids.get((code, wraps))
+        if known is not None:
+            return known
+        parent = self._rows.get(parent_code_id or "")
+        row = describe(code, module, parent, wraps)
+        self._rows.setdefault(row.code_id, row)
+        self._ids[code, wraps] = row.code_id
+        return row.code_id
+
+    def module(self, code_id: str | None) -> str | None:
+        """Return the module of a code, as far as it is known."""
+        row = self._rows.get(code_id or "")
+        return row.module if row else None
+
+    def of(self, compiles: Collection[Compile]) -> tuple[Code, ...]:
+        """Return the code of some compiles, and for resume functions their parents."""
+        wanted = dict.fromkeys(each.code_id for each in compiles if each.code_id)
+        for code_id in list(wanted):
+            parent = self._rows[code_id].parent_code_id
+            while parent is not None and parent not in wanted:
+                wanted[parent] = None
+                parent = self._rows[parent].parent_code_id
+        return tuple(row for row in self._rows.values() if row.code_id in wanted)
 
 
 def digest_of(code: CodeType) -> str:
@@ -64,7 +126,7 @@ def _constant(constant: object) -> object:
     return (type(constant).__name__, repr(constant))
 
 
-def describe(code: CodeType, module: str | None, parent: Code | None = None, wraps: str | None = None) -> Code:
+def describe(code: AnyCode, module: str | None, parent: Code | None = None, wraps: str | None = None) -> Code:
     """Describe a code object as a row.
 
     Args:
@@ -74,11 +136,13 @@ def describe(code: CodeType, module: str | None, parent: Code | None = None, wra
         wraps: For a decorator's inner function, the qualname of what it wraps.
 
     Returns:
-        The row. A cell's file is named after the cell's text, so that it is the same in the next kernel.
+        The row. A cell's file is named after the cell's text, so that it is the same in the next kernel. What only a
+        trace tells of has no digest and no source: a file of that name may be another one here.
     """
     resume = RESUME_NAME.match(code.co_name)
-    filename = stable_filename(code.co_filename)
-    digest = digest_of(code)
+    live = code if isinstance(code, CodeType) else None
+    filename = stable_filename(code.co_filename) if live else code.co_filename
+    digest = digest_of(live) if live else None
     key = repr((module, code.co_qualname, wraps, digest, filename, code.co_firstlineno))
     return Code(
         code_id=hashlib.sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:16],
@@ -87,7 +151,7 @@ def describe(code: CodeType, module: str | None, parent: Code | None = None, wra
         filename=filename,
         first_line=code.co_firstlineno,
         digest=digest,
-        source=None if resume else source_of(code),
+        source=source_of(live) if live and not resume else None,
         parent_code_id=parent.code_id if parent else None,
         resume_line=int(resume["line"]) if resume else None,
         wraps=wraps,

@@ -144,13 +144,15 @@ class Lowerings:
         last.ended_us = at_us
 
     def name(self, run_id: str, compile_id: str, names: tuple[str, ...]) -> None:
-        """Give a lowering the backend id that the new bytecode calls."""
+        """Give a lowering the backend id that the new bytecode calls, where it is known, and so end it."""
         backend_ids = [name for name in names if name.startswith("__compiled_fn_")]
         lowering = self._by_compile.get((run_id, compile_id))
-        if lowering is not None and backend_ids:
+        if lowering is None:
+            return
+        if backend_ids:
             lowering.backend_id = backend_ids[0]
-            if not lowering.session_of_kind and lowering.documents:  # a backend without AOTAutograd, such as eager
-                lowering.session_of_kind["other"] = lowering.documents[0][0].session_id
+        if not lowering.session_of_kind and lowering.documents:  # a backend without AOTAutograd, such as eager
+            lowering.session_of_kind["other"] = lowering.documents[0][0].session_id
 
     def find(self, run_id: str, compile_id: str | None) -> Lowering | None:
         """Return the lowering of a compile id, or the last one outside of any."""

@@ -9,8 +9,9 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import CodeType
 from typing import Any
+
+from megacache.compiler.codes import AnyCode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +35,7 @@ class TraceEvent(RawEvent):
 class CompileStarted(RawEvent):
     """Dynamo begins to compile a code object."""
 
-    code: CodeType
+    code: AnyCode
     module: str | None
     stack: tuple[str, ...]
     wraps: str | None
@@ -53,9 +54,9 @@ class CompileEnded(RawEvent):
 class BytecodeMade(RawEvent):
     """Dynamo made new bytecode; `names` holds its `__compiled_fn_*` and `__resume_at_*`."""
 
-    code: CodeType
+    code: AnyCode
     names: tuple[str, ...]
-    resumes: tuple[CodeType, ...]
+    resumes: tuple[AnyCode, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,3 +99,13 @@ class GuardDropped(RawEvent):
     guard_type: str
     name: str
     reason: str
+
+
+def compile_id_in(metadata: Mapping[str, Any]) -> str | None:
+    """Return the compile id that a trace record carries, in torch's string form, or None."""
+    frame_compile_id = metadata.get("frame_compile_id")
+    if frame_compile_id is None:
+        return None
+    compile_id = f"{metadata['frame_id']}/{frame_compile_id}"
+    autograd_id = metadata.get("compiled_autograd_id")
+    return f"!{autograd_id}/{compile_id}" if autograd_id is not None else compile_id

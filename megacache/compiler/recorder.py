@@ -15,10 +15,10 @@ import uuid
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from types import CodeType
 from typing import Any
 
 from megacache.compiler import codes, guard_tree, reasons
+from megacache.compiler.codes import Codes
 from megacache.compiler.lowerings import DOCUMENT_OF_EVENT, Documents, Lowerings
 from megacache.compiler.raw_events import (
     ArtifactMissed,
@@ -40,7 +40,6 @@ from megacache.explain import UNKNOWN_SYSTEM_ID
 from megacache.model import (
     GUARDED_CODE,
     Artifact,
-    Code,
     Compile,
     Dimension,
     Document,
@@ -62,23 +61,23 @@ class Recorder:
     """The rows of everything that one process compiled while the taps were on.
 
     Args:
-        system: The live system, which every artifact recorded here was compiled by.
+        system: The system that compiled every artifact recorded here: the live one.
+        process: What makes the run ids unique; one is made up for a process that runs now.
     """
 
-    def __init__(self, system: SystemInfo) -> None:
+    def __init__(self, system: SystemInfo, process: str | None = None) -> None:
         self.system = system
         self.session_id = ""
         self.documents = Documents()
         self.faults: list[Fault] = []
         self._queue: deque[RawEvent] = deque()
         self._folding = threading.RLock()
-        self._process = uuid.uuid4().hex[:12]
+        self._process = process or uuid.uuid4().hex[:12]
         self._epoch = 0
         self._begun: set[str] = set()
         self._files: dict[int, str] = {}
         self._unproven: set[tuple[str, str]] = set()
-        self._codes: dict[str, Code] = {}
-        self._code_ids: dict[tuple[CodeType, str | None], str] = {}
+        self._codes = Codes()
         self._compiles: dict[CompileKey, Compile] = {}
         self._breaks: dict[CompileKey, list[GraphBreak]] = defaultdict(list)
         self._recompile_reasons: dict[CompileKey, tuple[RecompileReason, ...]] = {}
@@ -138,7 +137,7 @@ class Recorder:
         keys = [(each.run_id, each.compile_id) for each in compiles]
         documents += [each for each in self._own_documents if each.session_id in session_ids]
         return Recording(
-            codes=self._codes_of(compiles),
+            codes=self._codes.of(compiles),
             compiles=tuple(compiles),
             graph_breaks=tuple(row for key in keys for row in self._breaks.get(key, ())),
             recompile_reasons=tuple(row for key in keys for row in self._recompile_reasons.get(key, ())),
@@ -169,15 +168,11 @@ class Recorder:
             self._epoch += 1
             self._begun.clear()
         self._begun.add(compile_id)
-        # All that one decorator wraps share the code of its inner function: the name tells them apart.
-        code_id = self._code_ids.get((event.code, event.wraps)) or self._learn(
-            codes.describe(event.code, event.module, wraps=event.wraps), event.code
-        )
         self._compiles[self.run_id, compile_id] = Compile(
             run_id=self.run_id,
             compile_id=compile_id,
             session_id=self.session_id,
-            code_id=code_id,
+            code_id=self._codes.learn(event.code, event.module, wraps=event.wraps),
             status="open",
             started_us=event.at_us,
             stack=event.stack,
@@ -210,10 +205,9 @@ class Recorder:
         compile_id = str(event.compile_id)
         self._lowerings.name(self.run_id, compile_id, event.names)
         compiled = self._compiles.get((self.run_id, compile_id))
-        parent = self._codes.get(compiled.code_id or "") if compiled else None
+        parent_id = compiled.code_id if compiled else None
         for resume in event.resumes:
-            if (resume, None) not in self._code_ids:
-                self._learn(codes.describe(resume, parent.module if parent else None, parent), resume)
+            self._codes.learn(resume, self._codes.module(parent_id), parent_id)
 
     def _guard_dropped(self, event: GuardDropped) -> None:
         guards = self._guards[self.run_id, str(event.compile_id)]
@@ -340,27 +334,12 @@ class Recorder:
         if found is not None:
             self._compiles[self.run_id, found.compile_id] = change(found)
 
-    def _learn(self, row: Code, code: CodeType) -> str:
-        self._codes.setdefault(row.code_id, row)
-        self._code_ids[code, row.wraps] = row.code_id
-        return row.code_id
-
     def _user_stack(self, frames: Collection[Mapping[str, Any]]) -> tuple[str, ...]:
         named = ((self._files.get(frame["filename"], "?"), frame["line"], frame["name"]) for frame in frames)
         return tuple(f"{codes.stable_filename(name)}:{line} {function}" for name, line, function in named)
 
     def _timed(self, compiled: Compile) -> Compile:
         return replace(compiled, **self._spans.durations(compiled.run_id, compiled.compile_id, is_backward=False))  # type: ignore[arg-type]
-
-    def _codes_of(self, compiles: Collection[Compile]) -> tuple[Code, ...]:
-        """Return the code of some compiles, and for resume functions their parents."""
-        wanted = dict.fromkeys(each.code_id for each in compiles if each.code_id)
-        for code_id in list(wanted):
-            parent = self._codes[code_id].parent_code_id
-            while parent is not None and parent not in wanted:
-                wanted[parent] = None
-                parent = self._codes[parent].parent_code_id
-        return tuple(row for row in self._codes.values() if row.code_id in wanted)
 
     def _close_events(self, session_ids: Collection[str]) -> None:
         """Make a document of the spans since the last one, so that a later save writes only what is new."""

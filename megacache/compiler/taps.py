@@ -30,6 +30,7 @@ from megacache.compiler.raw_events import (
     GuardDropped,
     RawEvent,
     TraceEvent,
+    compile_id_in,
 )
 
 Result = TypeVar("Result")
@@ -275,16 +276,6 @@ class _Listener(logging.Handler):
     def handle(self, record: logging.LogRecord) -> bool:
         self._on_record(record)
         return True
-
-
-def compile_id_in(metadata: Mapping[str, Any]) -> str | None:
-    """Return the compile id that a trace record carries, in torch's string form, or None."""
-    frame_compile_id = metadata.get("frame_compile_id")
-    if frame_compile_id is None:
-        return None
-    compile_id = f"{metadata['frame_id']}/{frame_compile_id}"
-    autograd_id = metadata.get("compiled_autograd_id")
-    return f"!{autograd_id}/{compile_id}" if autograd_id is not None else compile_id
 
 
 def _current_compile_id() -> str | None:

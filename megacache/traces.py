@@ -1,0 +1,298 @@
+"""Traces: logs that TORCH_TRACE made torch write, as sessions of a bundle. No torch is needed.
+
+Layer: joins compiler and bundle, as sessions do; below the faces.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import re
+import zlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+from megacache.bundle import Bundle
+from megacache.compiler.recorder import Recorder
+from megacache.compiler.trace_lines import HEAD_SIZE_BYTES, LOG_LIMIT_BYTES, Damage, looks_like_a_trace
+from megacache.compiler.trace_log import TraceLog
+from megacache.compiler.trace_system import UNKNOWN
+from megacache.errors import TraceError
+from megacache.explain import UNKNOWN_SYSTEM_ID
+from megacache.model import SessionInfo, SystemInfo
+from megacache.recording import Recording
+from megacache.views.units import count, format_bytes
+
+AnyPath = str | os.PathLike[str]
+
+_LOG_NAME = re.compile(r"^dedicated_log_torch_trace_(?:rank_(?P<rank>\d+)_)?(?P<rest>.*?)\.log(?:\.gz)?$")
+"""How torch names a log. Source: `LazyTraceHandler.emit` in `torch/_logging/_internal.py`, 2.13.0 to 2.15.0."""
+
+_GZIP = b"\x1f\x8b"
+_CHUNK_SIZE_BYTES = 1 << 20
+_FOLD_EVERY = 1000
+
+_UNKNOWN_SYSTEM = SystemInfo(
+    system_id=UNKNOWN_SYSTEM_ID, python_version=UNKNOWN, torch_version=UNKNOWN, platform=UNKNOWN, machine=UNKNOWN
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class TraceReport:
+    """What one import of logs added to a bundle, and what of the logs could not be read.
+
+    Attributes:
+        path: The bundle.
+        log_count: The logs that were read, or found to be in the bundle already.
+        new_session_count: The sessions that are new: one per log.
+        compile_count: The compiles of the new sessions.
+        event_count: The records of the new sessions.
+        log_size_bytes: The size of the logs, uncompressed.
+        size_bytes: The size of the bundle now.
+        empty_log_count: Logs without any content; they make no session.
+        cut_log_count: Logs whose last record is not whole.
+        unreadable_line_count: Lines that belong to no record.
+        wrong_payload_count: Records whose payload is not the one that torch wrote, by its MD5.
+        unknown_event_count: Records of a kind that no supported torch writes.
+        failed_event_count: Records that say something else than they do in any supported torch.
+    """
+
+    path: Path
+    log_count: int
+    new_session_count: int
+    compile_count: int
+    event_count: int
+    log_size_bytes: int
+    size_bytes: int
+    empty_log_count: int = 0
+    cut_log_count: int = 0
+    unreadable_line_count: int = 0
+    wrong_payload_count: int = 0
+    unknown_event_count: int = 0
+    failed_event_count: int = 0
+
+    def __str__(self) -> str:
+        """Return one line for people."""
+        new = f"{count(self.new_session_count, 'new session')} of {count(self.log_count, 'log')}"
+        parts = [new, count(self.compile_count, "compile"), format_bytes(self.size_bytes)]
+        problems = (
+            (self.empty_log_count, "empty log"),
+            (self.cut_log_count, "log cut short"),
+            (self.unreadable_line_count, "unreadable line"),
+            (self.wrong_payload_count, "wrong payload"),
+            (self.unknown_event_count, "unknown event"),
+            (self.failed_event_count, "unreadable event"),
+        )
+        found = [_counted(number, what) for number, what in problems if number]
+        passed_over = f"; passed over: {', '.join(found)}" if found else ""
+        return f"wrote {self.path}: {', '.join(parts)}{passed_over}"
+
+
+def import_trace(paths: Iterable[AnyPath], into: AnyPath) -> TraceReport:
+    """Read logs of TORCH_TRACE into a bundle, each as a session of its own.
+
+    A log is read line by line; what its documents say is kept in memory until its session is saved. A log that is in
+    the bundle already, compressed or not, is passed over; one that has grown since is another one.
+
+    Args:
+        paths: Logs of one rank each, compressed with gzip or not, or the directories that TORCH_TRACE named.
+        into: The bundle; it is made if it is not there, and grows if it is.
+
+    Returns:
+        What is new, and what was passed over since it could not be read.
+
+    Raises:
+        TraceError: When a path cannot be read, a file is no log, or a directory has none; then nothing was saved.
+        BundleError: When the bundle cannot be written; see `errors`.
+    """
+    logs = [_Log.find(each) for path in paths for each in _logs_at(Path(path))]
+    bodies = [each for each in logs if each.size_bytes]
+    with Bundle.open_or_create(into) as bundle:
+        known = {each.session_id for each in bundle.recording().sessions}
+        readings = []
+        for log in bodies:
+            if log.session_id not in known:
+                known.add(log.session_id)
+                readings.append(_save(log, bundle))
+        return TraceReport(
+            path=Path(into),
+            log_count=len(logs),
+            new_session_count=len(readings),
+            compile_count=sum(each.compile_count for each in readings),
+            event_count=sum(each.event_count for each in readings),
+            log_size_bytes=sum(each.size_bytes for each in logs),
+            size_bytes=bundle.size_bytes,
+            empty_log_count=len(logs) - len(bodies),
+            cut_log_count=sum(each.damage.is_cut for each in readings),
+            unreadable_line_count=sum(each.damage.unreadable_line_count for each in readings),
+            wrong_payload_count=sum(each.damage.wrong_payload_count for each in readings),
+            unknown_event_count=sum(each.damage.unknown_event_count for each in readings),
+            failed_event_count=sum(each.damage.failed_event_count for each in readings),
+        )
+
+
+def is_trace(path: AnyPath) -> bool:
+    """Say whether there are logs of TORCH_TRACE at a path, by content: a directory, an empty file, or a log.
+
+    Args:
+        path: What the user named.
+
+    Raises:
+        TraceError: When it cannot be read.
+    """
+    found = Path(path)
+    return found.is_dir() or looks_like_a_trace(head := _head(found)) or not head
+
+
+@dataclass(frozen=True, slots=True)
+class _Log:
+    """One log, and what identifies it: the digest of its content, uncompressed."""
+
+    path: Path
+    digest: str
+    size_bytes: int
+    modified_us: int
+
+    @classmethod
+    def find(cls, path: Path) -> _Log:
+        head = _head(path)
+        if head and not looks_like_a_trace(head):
+            message = f"{path} is no log of TORCH_TRACE: name the directory or a file that torch wrote into it"
+            raise TraceError(message, path=str(path))
+        digest, size_bytes = sha256(), 0
+        with _reading(path) as stream:
+            while size_bytes < LOG_LIMIT_BYTES and (piece := stream.read(_CHUNK_SIZE_BYTES)):
+                digest.update(piece)
+                size_bytes += len(piece)
+        return cls(path, digest.hexdigest(), size_bytes, path.stat().st_mtime_ns // 1000)
+
+    @property
+    def session_id(self) -> str:
+        return f"trace-{self.digest[:24]}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    compile_count: int
+    event_count: int
+    damage: Damage
+
+
+def _save(log: _Log, bundle: Bundle) -> _Reading:
+    """Read one log and append its session; a log that ends within a gzip member ends there."""
+    recorder = Recorder(_UNKNOWN_SYSTEM, process=log.digest[:12])
+    recorder.begin(log.session_id)
+    with _reading(log.path) as stream:
+        trace = TraceLog(stream, log.modified_us)
+        for number, event in enumerate(trace.events()):
+            recorder.take(event)
+            if number % _FOLD_EVERY == 0:
+                recorder.fold()
+    recording = recorder.recording((log.session_id,))
+    damage = replace(trace.damage, failed_event_count=trace.damage.failed_event_count + len(recorder.faults))
+    try:
+        bundle.append(_with_session(recording, log, trace), recorder.documents.contents)
+    except (OverflowError, UnicodeError) as error:
+        message = f"{log.path} says what no torch writes, and nothing of it was saved: {error}"
+        raise TraceError(message, path=str(log.path)) from error
+    return _Reading(len(recording.compiles), trace.event_count, damage)
+
+
+def _with_session(recording: Recording, log: _Log, trace: TraceLog) -> Recording:
+    from megacache import __version__
+
+    system = trace.system.info()
+    named = _LOG_NAME.match(log.path.name)
+    rank = int(named["rank"]) if named and named["rank"] else trace.rank
+    started_us = log.modified_us if trace.started_us is None else trace.started_us
+    session = SessionInfo(
+        session_id=log.session_id,
+        name=_name(log.path, rank),
+        run_id=f"{log.digest[:12]}.0",
+        system_id=system.system_id if system else UNKNOWN_SYSTEM_ID,
+        status="ok",
+        started_us=started_us,
+        ended_us=started_us if trace.ended_us is None else trace.ended_us,
+        script=trace.script,
+        rank=rank,
+        megacache_version=__version__,
+        config={},
+    )
+    return replace(recording, sessions=(session,), systems=(system,) if system else ())
+
+
+def _name(path: Path, rank: int | None) -> str:
+    found = _LOG_NAME.match(path.name)
+    name = found["rest"].strip("_") if found else path.name.removesuffix(".gz").removesuffix(".log")
+    return f"rank {rank} {name}" if rank is not None else f"trace {name}"
+
+
+# -- files ---------------------------------------------------------------------------------------------------------
+
+
+def _logs_at(path: Path) -> list[Path]:
+    """Return the logs at a path, in order of their ranks.
+
+    Raises:
+        TraceError: When there is none.
+    """
+    try:
+        if not path.is_dir():
+            return [path]
+        found = [(match, each) for each in path.iterdir() if (match := _LOG_NAME.match(each.name))]
+    except OSError as error:
+        raise TraceError(f"cannot read {path}: {error.strerror}; check the path", path=str(path)) from error
+    if not found:
+        message = f"no log in {path}: torch names them dedicated_log_torch_trace_*.log; is it what TORCH_TRACE named?"
+        raise TraceError(message, path=str(path))
+    return [each for match, each in sorted(found, key=lambda each: (int(each[0]["rank"] or -1), each[1].name))]
+
+
+def _head(path: Path) -> bytes:
+    with _reading(path) as stream:
+        return stream.read(HEAD_SIZE_BYTES)
+
+
+@contextmanager
+def _reading(path: Path) -> Iterator[BinaryIO]:
+    """Open a log, uncompressed; a compressed one that is damaged ends where it is.
+
+    Raises:
+        TraceError: When it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            is_compressed = file.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
+            yield io.BufferedReader(_Gunzipped(file), _CHUNK_SIZE_BYTES) if is_compressed else file
+    except OSError as error:
+        raise TraceError(f"cannot read {path}: {error.strerror}; check the path", path=str(path)) from error
+
+
+class _Gunzipped(io.RawIOBase):
+    """The content of a gzip file as far as it can be read."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = gzip.GzipFile(fileobj=file)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        try:
+            content = self._file.read1(len(buffer))
+        except (EOFError, gzip.BadGzipFile, zlib.error):
+            return 0
+        buffer[: len(content)] = content
+        return len(content)
+
+
+def _counted(number: int, what: str) -> str:
+    if what == "log cut short":
+        return f"the end of {count(number, 'log')}"
+    return count(number, what)
