@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from megacache.bundle import Bundle, merge
+    from megacache.compiler.dynamo_store import BundleDynamoStore
     from megacache.errors import MegacacheError
     from megacache.explain import diff
     from megacache.explorer.widget import Explorer, explore
@@ -25,6 +26,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "Bundle",
+    "BundleDynamoStore",
     "Explorer",
     "LoadReport",
     "MegacacheError",
@@ -44,6 +46,7 @@ __all__ = [
 # The session room is called `sessions`: a submodule `session` would take the place of the function of that name.
 _HOMES = {
     "Bundle": "megacache.bundle",
+    "BundleDynamoStore": "megacache.compiler.dynamo_store",
     "Explorer": "megacache.explorer.widget",
     "LoadReport": "megacache.report",
     "MegacacheError": "megacache.errors",

@@ -10,6 +10,8 @@ Layer: ground. Imports nothing of ours.
     ├─ UsageError                  a wrong command, magic or option; exit code 2
     ├─ TraceError                  no log of TORCH_TRACE, or one that cannot be read (ValueError)   .path
     ├─ ArtifactNotFoundError       no such artifact or content (LookupError)     .cache_key
+    │  └─ EntryNotFoundError       no precompile entry of this key (RuntimeError)
+    ├─ EntryRefusedError           a precompile entry not right here (RuntimeError)   .cache_key .reasons
     └─ BundleError                 .path
        ├─ BundleNotFoundError      nothing at this path (FileNotFoundError)
        ├─ NotABundleError          some other file (ValueError)
@@ -73,6 +75,17 @@ class ArtifactNotFoundError(MegacacheError, LookupError):
     """Say that a bundle has no such artifact or content."""
 
     cache_key: str = ""
+
+
+class EntryNotFoundError(ArtifactNotFoundError, RuntimeError):
+    """Say that no precompile entry of torch's is kept under a key; a RuntimeError, as torch's own stores raise."""
+
+
+class EntryRefusedError(MegacacheError, RuntimeError):
+    """Say that a precompile entry of torch's is neither kept, given back nor installed, and each reason why."""
+
+    cache_key: str = ""
+    reasons: tuple[str, ...] = ()
 
 
 class BundleError(MegacacheError):

@@ -12,6 +12,8 @@ from megacache.errors import BundleError, MegacacheError
 BUILTIN_BASES = {
     "TraceError": ValueError,
     "ArtifactNotFoundError": LookupError,
+    "EntryNotFoundError": RuntimeError,
+    "EntryRefusedError": RuntimeError,
     "BundleNotFoundError": FileNotFoundError,
     "NotABundleError": ValueError,
     "UnsupportedVersionError": ValueError,

@@ -96,6 +96,10 @@ PRIVATE_NAMES = (
     TorchName("torch._inductor.cpu_vec_isa", "valid_vec_isa_list.cache_info", "whether inductor has probed the ISAs"),
     TorchName("torch._inductor.cpu_vec_isa", "x86_isa_checker", "the ISAs of this CPU, without probes"),
     TorchName("torch._inductor.runtime.cache_dir_utils", "cache_dir", "where the libraries of kernels lie"),
+    TorchName("torch._dynamo.package", "DynamoStore", "a bundle in the place of torch's stores"),
+    TorchName("torch._dynamo.package", "PrecompileCacheArtifact.type", "a bundle in the place of torch's stores"),
+    TorchName("torch._dynamo.package", "PrecompileCacheEntry", "what torch keeps of one function"),
+    TorchName("torch.compiler._cache", "CacheArtifactRecorder", "entries of a store in torch's own cache artifacts"),
     TorchName("torch.cpu", "_init_amx", "leave of Linux to use the tiles of AMX"),
     TorchName("torch.cpu", "_is_avx512_bf16_supported", "what the probes of an ISA find out"),
 )
