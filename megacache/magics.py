@@ -24,6 +24,7 @@ from IPython.display import display
 from megacache import process
 from megacache.bundle import Bundle, SaveReport
 from megacache.errors import MegacacheError
+from megacache.explain import Diff, diff
 from megacache.recording import Recorded
 from megacache.sessions import Session
 
@@ -33,10 +34,18 @@ if TYPE_CHECKING:
 MARK = "%%megacache"
 
 CELL_USAGE = "%%megacache [NAME] [--bundle PATH] [--autosave] [--fresh] [--no-precompile] [--no-widget] [--quiet]"
-LINE_USAGE = "%megacache status | save PATH | load PATH | export PATH | explore [PATH] | config"
+LINE_USAGE = "%megacache status | save PATH | load PATH | export PATH | explore [PATH] | diff OLD NEW | config"
 
 
-_WORD_COUNTS = {"status": (0,), "save": (1,), "load": (1,), "export": (1,), "explore": (0, 1), "config": (0,)}
+_WORD_COUNTS = {
+    "status": (0,),
+    "save": (1,),
+    "load": (1,),
+    "export": (1,),
+    "explore": (0, 1),
+    "diff": (2,),
+    "config": (0,),
+}
 """How many words may follow each command."""
 
 
@@ -140,7 +149,8 @@ class MegacacheMagics(Magics):
 
         As a cell magic: `%%megacache [NAME] [--bundle PATH] [--autosave] [--fresh] [--no-precompile] [--no-widget]
         [--quiet]`.
-        As a line magic: `%megacache status | save PATH | load PATH | export PATH | explore [PATH] | config`.
+        As a line magic: `%megacache status | save PATH | load PATH | export PATH | explore [PATH] | diff OLD NEW |
+        config`.
         """
         if cell is not None:
             parse_cell_line(line)  # says what is wrong with it
@@ -249,6 +259,10 @@ class MegacacheMagics(Magics):
 
     def _view(self, recorded: Recorded) -> object:
         return recorded.explore() if self._has_widgets else recorded.tree()
+
+    def _diff(self, old: str, new: str) -> Diff:
+        with Bundle.open(old) as first, Bundle.open(new) as second:
+            return diff(first, second)
 
     def _config(self) -> None:
         for option, value in sorted(process.config().items()):

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass
 from html import escape
 
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError
+from megacache.explain.changes import Change, Total, changes, totals
 from megacache.explain.components import Component, parse_components
 from megacache.explain.differences import Difference, nearest
 from megacache.explain.sentences import sentence
@@ -44,7 +45,8 @@ class Diff:
     """How two recordings differ; `old` and `new` are their names.
 
     Artifacts are the same when type and cache key are: contents hold times, so they hardly ever repeat. `mismatches`
-    are the reasons why artifacts of the first are refused on the second's system.
+    are the reasons why artifacts of the first are refused on the second's system. `changes` are functions, graph breaks
+    and recompiles; `totals` say how much was compiled, how long that took, and how large the artifacts are.
     """
 
     old: str
@@ -56,11 +58,13 @@ class Diff:
     mismatches: tuple[str, ...] = ()
     configs: tuple[Difference, ...] = ()
     keys: tuple[KeyDifference, ...] = ()
+    changes: tuple[Change, ...] = ()
+    totals: tuple[Total, ...] = ()
 
     @property
     def has_findings(self) -> bool:
-        """Say whether an artifact, the system or the config differs."""
-        return bool(self.only_old or self.only_new or self.systems or self.configs)
+        """Say whether an artifact, the system, the config, a function, a graph break or a recompile differs."""
+        return bool(self.only_old or self.only_new or self.systems or self.configs or self.changes)
 
     def to_dict(self) -> dict[str, object]:
         """Return all of it as what JSON knows; each key difference has its `sentence` too."""
@@ -83,6 +87,8 @@ class Diff:
             (f"only in {self.new}", _counts(self.only_new)),
             ("in both", _counts(self.in_both)),
         ]
+        lines += [(each.name, str(each)) for each in self.totals]
+        lines += [(f"{each.kind} {each.change}", str(each)) for each in self.changes]
         lines += [("cannot be shared", each) for each in self.mismatches]
         lines += [("system", _change(each)) for each in self.systems]
         lines += [("config", _change(each)) for each in self.configs]
@@ -116,6 +122,8 @@ def diff(old: Recorded, new: Recorded) -> Diff:
         mismatches=mismatches(systems[0], systems[1]) if systems[0] and systems[1] else (),
         configs=config_differences(*(each.config if each else {} for each in configs)),
         keys=_key_differences(one, other),
+        changes=changes(one, other),
+        totals=totals(one, other),
     )
 
 
