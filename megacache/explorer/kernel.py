@@ -1,7 +1,7 @@
 """Kernel: the running ipykernel, if there is one, and its main thread.
 
-JupyterLab may deliver messages in a thread of a subshell while a cell runs on the main thread. Whatever touches torch
-or a session waits for the main thread; the answer is then late, and right.
+JupyterLab sends what the front end asks to a subshell, a thread of its own, so that it is answered while a cell runs on
+the main thread. Whatever touches torch or a session waits for the main thread; the answer is then late, and right.
 """
 
 from __future__ import annotations
@@ -50,6 +50,21 @@ def later(seconds: float, action: Callable[[], None]) -> bool:
     if loop is not None:
         loop.add_callback(lambda: loop.call_later(seconds, action))
     return loop is not None
+
+
+def answer_where_asked(comm: object) -> None:
+    """Let a message that comes over a comm go to the subshell that it names; to be called after each send.
+
+    Ipykernel would bring it to the shell that last sent over the comm: while a cell fills the explorer, to the one that
+    runs the cell, where it waits for the cell's end.
+
+    Args:
+        comm: That of the widget, or None.
+
+    Source: `BaseComm._reply_subshell_for` in `ipykernel/comm/comm.py`, 7.4; where it is absent this does nothing.
+    """
+    if comm is not None:
+        vars(comm).pop("_reply_subshell_id", None)
 
 
 def _loop() -> Any | None:

@@ -20,7 +20,7 @@ from IPython.display import DisplayHandle, display
 from megacache.explorer import front_end, page
 from megacache.explorer.actions import Actions
 from megacache.explorer.discretion import Discretion
-from megacache.explorer.kernel import is_main_thread, later, running_kernel
+from megacache.explorer.kernel import answer_where_asked, is_main_thread, later, running_kernel
 from megacache.explorer.messages import Messages
 from megacache.explorer.parts import has_plotly
 from megacache.explorer.snapshot import Snapshot
@@ -188,6 +188,15 @@ class Explorer(AnyWidget):
         """Write the explorer as one HTML page and return its size in bytes; see `Recorded.export_html`."""
         discretion = Discretion(keeps_home=keeps_home, keeps_environment=keeps_environment)
         return page.write(path, self.refresh(), discretion)
+
+    def open(self) -> None:
+        """Make the model in the front end; ipywidgets calls it."""
+        super().open()
+        answer_where_asked(self.comm)
+
+    def _send(self, msg: Any, buffers: Any = None) -> None:
+        super()._send(msg, buffers)
+        answer_where_asked(self.comm)
 
     def _on_message(self, _: object, content: object, buffers: Sequence[bytes | memoryview]) -> None:
         self._messages.receive(content, buffers)

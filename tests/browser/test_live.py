@@ -84,6 +84,8 @@ def open_tab(explorer: Locator, line: str, tab: str) -> Locator:
 def test_the_explorer_fills_while_the_cell_runs(trained):
     explorer = trained.explorer(1)
     expect(explorer.get_by_role("treeitem", name=re.compile("scale")).first).to_be_visible(timeout=SLOW_MS)
+    source = open_tab(explorer, "scale", "Source")
+    expect(source.locator(".mc-line", has_text="y = x.sin() * n")).to_be_visible()  # asked and answered meanwhile
     expect(explorer.get_by_text("capturing")).to_be_visible()
     trained.wait_for(1)
     expect(explorer.get_by_text("capturing")).to_have_count(0)

@@ -1,6 +1,7 @@
 import threading
 
 import pytest
+from ipykernel.comm.comm import BaseComm
 
 from megacache.explorer import kernel
 
@@ -61,3 +62,19 @@ def test_later_is_told_to_the_loop_in_its_own_thread(loop):
     assert kernel.later(0.5, print)
     loop.waiting.pop()()
     assert loop.waiting == [(0.5, print)]
+
+
+def test_what_comes_over_a_comm_is_not_bound_to_the_shell_that_sent_last():
+    comm = type("Comm", (), {})()
+    comm._reply_subshell_id = None  # what ipykernel 7.4 notes when a cell sends
+    kernel.answer_where_asked(comm)
+    assert vars(comm) == {}
+    kernel.answer_where_asked(comm)  # another ipykernel notes nothing
+    kernel.answer_where_asked(None)  # nor is there a comm without a kernel
+
+
+def test_ipykernel_routes_by_what_we_take_away():
+    comm = BaseComm(target_name="jupyter.widget", primary=False)
+    comm._reply_subshell_id = "the main shell's"
+    kernel.answer_where_asked(comm)
+    assert comm._reply_subshell_for({}, "the one that is named") == "the one that is named"
