@@ -67,6 +67,9 @@ class Process:
         Raises:
             TorchError: When torch is absent or lacks a name that we need.
         """
+        from megacache.compiler import versions
+
+        versions.check()  # before what cannot even be imported without torch
         from megacache.compiler.capture import Capture
 
         if self._capture is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from megacache.bundle import Bundle, SaveReport, merge
-from megacache.errors import SessionError, TorchError, UsageError
+from megacache.errors import SessionError, UsageError
 from megacache.explorer.summary import About
 from megacache.process import Everything, Process, everything, load
 from megacache.process import process as this_process
@@ -68,12 +68,7 @@ class Source(ABC):
             BundleError: When the bundle cannot be read; see `errors`.
             TorchError: When torch is absent or refuses the artifacts.
         """
-        try:
-            return load(path)
-        except ModuleNotFoundError as error:
-            if error.name != "torch":
-                raise
-            raise TorchError("loading needs torch, which is not installed: pip install torch") from error
+        return load(path)
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call back when there is something new, until the returned function is called."""
