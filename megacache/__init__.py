@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from megacache.bundle import Bundle, merge
     from megacache.compiler.dynamo_store import BundleDynamoStore
+    from megacache.compiler.precompile_context import PrecompileContext
     from megacache.errors import MegacacheError
     from megacache.explain import diff
     from megacache.explorer.widget import Explorer, explore
@@ -30,6 +31,7 @@ __all__ = [
     "Explorer",
     "LoadReport",
     "MegacacheError",
+    "PrecompileContext",
     "Session",
     "__version__",
     "diff",
@@ -50,6 +52,7 @@ _HOMES = {
     "Explorer": "megacache.explorer.widget",
     "LoadReport": "megacache.report",
     "MegacacheError": "megacache.errors",
+    "PrecompileContext": "megacache.compiler.precompile_context",
     "Session": "megacache.sessions",
     "diff": "megacache.explain",
     "disable": "megacache.process",

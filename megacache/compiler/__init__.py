@@ -15,5 +15,7 @@ Where to look, by what you want to change:
   watches: what names reach in `surroundings`, `mentions`, `walk`; what was inlined or called in `needs`, `operators`,
   `methods`, `origins`; and `process_groups`. What an object is, wherever it lies: `facts`, `content`, `content_of_*`,
   `reach`;
+* torch's own precompile entries: `precompile_context`, `dynamo_store`; their parts: `precompile_entries`, `entry_*`,
+  `populate`;
 * compiled CPU kernels: `kernels`, `kernel_content`, `kernel_source`, `vector_isas`.
 """

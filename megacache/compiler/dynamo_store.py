@@ -8,10 +8,6 @@ Source: `DynamoStore` and `DiskDynamoStore`, `torch/_dynamo/package.py`, 2.13.0 
 from __future__ import annotations
 
 import os
-import pickle
-import time
-import uuid
-from hashlib import sha256
 from pathlib import Path
 
 from megacache.compiler import versions
@@ -22,16 +18,14 @@ from torch._dynamo.package import DynamoStore, PrecompileCacheArtifact, Precompi
 from torch.compiler._cache import CacheArtifactRecorder  # noqa: E402
 
 from megacache.bundle import Bundle  # noqa: E402
-from megacache.bundle.supersede import Kept, supersede  # noqa: E402
-from megacache.compiler.options import live_config  # noqa: E402
+from megacache.compiler.entry_pickles import pickled, unpickled  # noqa: E402
+from megacache.compiler.entry_writer import EntryWriter, is_writers  # noqa: E402
 from megacache.compiler.precompile_entries import PRECOMPILE, refused, right_entry  # noqa: E402
 from megacache.compiler.system import live_system  # noqa: E402
 from megacache.errors import BundleNotFoundError, CorruptBundleError  # noqa: E402
-from megacache.model import Artifact, ArtifactUse, SessionInfo  # noqa: E402
 from megacache.recording import Recording  # noqa: E402
 
-SESSION_NAME = "DynamoStore"
-_SESSION_PREFIX = "dynamo-store-"
+_NAME = "DynamoStore"
 
 
 class BundleDynamoStore(DynamoStore):
@@ -53,9 +47,7 @@ class BundleDynamoStore(DynamoStore):
     def __init__(self, path: str | os.PathLike[str], *, trust_unknown: bool = False) -> None:
         self.path = Path(path)
         self._trusts_unknown = trust_unknown
-        self._run_id = uuid.uuid4().hex[:16]
-        self._write_count = 0
-        self._started_us: dict[str, int] = {}
+        self._writer = EntryWriter(self.path, _NAME)
 
     def __repr__(self) -> str:
         return f"BundleDynamoStore({str(self.path)!r})"
@@ -80,16 +72,9 @@ class BundleDynamoStore(DynamoStore):
             EntryRefusedError: When it cannot be pickled; then nothing was written.
             BundleError: When the bundle cannot be written; see `errors`.
         """
-        content = _pickled(cache_entry, path)
+        content = pickled(cache_entry, path)
         CacheArtifactRecorder(PrecompileCacheArtifact.type(), path).record(content)
-        digest = sha256(content).hexdigest()
-        recording = self._rows(path, digest, len(content))
-        with Bundle.open_or_create(self.path) as bundle:
-            bundle.append(recording, {digest: content})
-            session = recording.sessions[0]
-            older = [each.session_id for each in bundle.recording().sessions if _is_alike(each, session)]
-        kept = Kept(artifact_type=PRECOMPILE, cache_key=path, content_sha256=digest, session_id=session.session_id)
-        supersede(self.path, kept, older)
+        self._writer.write({path: content})
 
     def read(self, path: str) -> PrecompileCacheEntry:
         """Give back the newest entry of a key that was made by this torch, Python, machine and config.
@@ -106,12 +91,13 @@ class BundleDynamoStore(DynamoStore):
         """
         recording = self._recording()
         where = str(self.path)
-        entry = right_entry(recording, path, live_system(), where=where, trust_unknown=self._trusts_unknown)
+        stored = right_entry(recording, path, live_system(), where=where, trust_unknown=self._trusts_unknown)
         try:
-            content = recording.read(entry.artifact.content_sha256)
+            content = recording.read(stored.artifact.content_sha256)
         except CorruptBundleError as error:
             raise refused(path, where, (f"its content is damaged: {error}",)) from error
-        return unpickled(content, path, where)
+        entry: PrecompileCacheEntry = unpickled(content, path, where)
+        return entry
 
     def clear(self) -> None:
         """Remove every entry that a `BundleDynamoStore` wrote and no session of megacache recorded; all else stays.
@@ -119,7 +105,7 @@ class BundleDynamoStore(DynamoStore):
         Raises:
             BundleError: When the bundle cannot be written; see `errors`.
         """
-        ours = [each.session_id for each in self._recording().sessions if _is_ours(each)]
+        ours = [each.session_id for each in self._recording().sessions if is_writers(each, _NAME)]
         if ours:
             with Bundle.open(self.path) as bundle:
                 bundle.prune(session_ids=ours)
@@ -130,88 +116,3 @@ class BundleDynamoStore(DynamoStore):
                 return bundle.recording()
         except BundleNotFoundError:
             return Recording()
-
-    def _rows(self, key: str, digest: str, size_bytes: int) -> Recording:
-        system, config, now_us = live_system(), live_config(), time.time_ns() // 1000
-        circumstances = sha256(repr((system.system_id, sorted(config.items()))).encode()).hexdigest()[:8]
-        session_id = f"{_SESSION_PREFIX}{self._run_id}-{circumstances}"
-        artifact = Artifact(
-            artifact_type=PRECOMPILE,
-            cache_key=key,
-            content_sha256=digest,
-            size_bytes=size_bytes,
-            added_us=now_us,
-            system_id=system.system_id,
-        )
-        use = ArtifactUse(
-            session_id=session_id,
-            ordinal=self._write_count,
-            run_id=self._run_id,
-            compile_id=None,
-            backend_id=None,
-            kind=None,
-            artifact_type=PRECOMPILE,
-            cache_key=key,
-            content_sha256=digest,
-            state=None,
-            at_us=now_us,
-        )
-        self._write_count += 1
-        started_us = self._started_us.setdefault(session_id, now_us)
-        session = _session(session_id, self._run_id, system.system_id, config, started_us, now_us)
-        return Recording(systems=(system,), sessions=(session,), artifacts=(artifact,), artifact_uses=(use,))
-
-
-def unpickled(content: bytes, cache_key: str, where: str) -> PrecompileCacheEntry:
-    """Load an entry; this runs its pickle.
-
-    Args:
-        content: The pickle, already checked against its digest.
-        cache_key: Its key.
-        where: Where it is stored, named in messages.
-
-    Raises:
-        EntryRefusedError: When it does not load, or is something else.
-    """
-    try:
-        entry = pickle.loads(content)  # noqa: S301  The caller decided to run what is stored.
-    except Exception as error:  # A pickle may raise anything.
-        raise refused(cache_key, where, (f"it does not load: {type(error).__name__}: {error}",)) from error
-    if not isinstance(entry, PrecompileCacheEntry):
-        raise refused(cache_key, where, (f"it holds a {type(entry).__name__}, not torch's PrecompileCacheEntry",))
-    return entry
-
-
-def _pickled(entry: PrecompileCacheEntry, key: str) -> bytes:
-    try:
-        return pickle.dumps(entry)
-    except Exception as error:  # A backend may hold anything.
-        reasons = (f"torch cannot pickle it: {type(error).__name__}: {error}",)
-        raise refused(key, "torch's PrecompileContext", reasons) from error
-
-
-def _is_ours(session: SessionInfo) -> bool:
-    return session.session_id.startswith(_SESSION_PREFIX)
-
-
-def _is_alike(session: SessionInfo, new: SessionInfo) -> bool:
-    """Say whether a session is a store's, of the same system and config."""
-    return _is_ours(session) and (session.system_id, session.config) == (new.system_id, new.config)
-
-
-def _session(
-    session_id: str, run_id: str, system_id: str, config: dict[str, str], started_us: int, ended_us: int
-) -> SessionInfo:
-    from megacache import __version__
-
-    return SessionInfo(
-        session_id=session_id,
-        name=SESSION_NAME,
-        run_id=run_id,
-        system_id=system_id,
-        status="ok",
-        started_us=started_us,
-        ended_us=ended_us,
-        megacache_version=__version__,
-        config=config,
-    )

@@ -23,7 +23,7 @@ NEWEST_ONLY = ("autotune", "pgo")
 """Types of which torch keeps one content per key; of the others it keeps every guarded variant."""
 
 # Keys become paths below torch's cache directory, so a key must not lead out of it. PGO's are made safe by torch.
-_SAFE_KEY = re.compile(r"[\w-]+([./][\w-]+)*", re.ASCII)
+SAFE_KEY = re.compile(r"[\w-]+([./][\w-]+)*", re.ASCII)
 
 _PRECOMPILE = "torch does not check its own precompile entry against the live code, so it is not served"
 _NOT_SERVED = "nobody asked to be served guarded codes"
@@ -226,7 +226,7 @@ def _key_refusal(artifact: Artifact) -> str | None:
         # Without it torch has no place for the content, and raises.
         is_on = dynamo.automatic_dynamic_local_pgo
         return None if is_on else "torch._dynamo.config.automatic_dynamic_local_pgo is off"
-    return None if _SAFE_KEY.fullmatch(artifact.cache_key) else "its key leads out of torch's cache directory"
+    return None if SAFE_KEY.fullmatch(artifact.cache_key) else "its key leads out of torch's cache directory"
 
 
 def _pgo_note(artifact: Artifact) -> str | None:

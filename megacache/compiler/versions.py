@@ -96,6 +96,13 @@ PRIVATE_NAMES = (
     TorchName("torch._inductor.cpu_vec_isa", "valid_vec_isa_list.cache_info", "whether inductor has probed the ISAs"),
     TorchName("torch._inductor.cpu_vec_isa", "x86_isa_checker", "the ISAs of this CPU, without probes"),
     TorchName("torch._inductor.runtime.cache_dir_utils", "cache_dir", "where the libraries of kernels lie"),
+    TorchName("torch._dynamo.precompile_context", "PrecompileContext._dynamo_cache_entries", "what torch would save"),
+    TorchName(
+        "torch._dynamo.precompile_context", "PrecompileContext._backend_artifacts_by_key", "what torch would save"
+    ),
+    TorchName("torch._dynamo.package", "CompilePackage.source_id_from_fn", "the key of a function's precompile entry"),
+    TorchName("torch._dynamo.eval_frame", "innermost_fn", "the function that torch compiles"),
+    TorchName("torch._dynamo.eval_frame", "OptimizedModule", "the function that torch compiles"),
     TorchName("torch._dynamo.package", "DynamoStore", "a bundle in the place of torch's stores"),
     TorchName("torch._dynamo.package", "PrecompileCacheArtifact.type", "a bundle in the place of torch's stores"),
     TorchName("torch._dynamo.package", "PrecompileCacheEntry", "what torch keeps of one function"),

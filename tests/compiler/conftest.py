@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import itertools
 import linecache
 import sys
@@ -136,6 +137,64 @@ def machine(torch_cache: str) -> Iterator[Machine]:
 
 
 _NUMBERS = itertools.count()
+
+BROKEN = """
+import torch
+
+SCALE = 3
+
+def f(x):
+    y = x.sin() * SCALE
+    torch._dynamo.graph_break()
+    return y + 1
+"""
+
+
+@dataclass
+class Compiled:
+    """One function that was compiled into a package of torch's."""
+
+    function: Callable[..., Any]
+    package: Any
+    x: Any
+    expected: Any
+
+    @property
+    def entry(self) -> Any:
+        """Torch's precompile entry of it, without its backends."""
+        return self.package.cache_entry()
+
+
+@pytest.fixture(scope="module")
+def compiled() -> Iterator[Compiled]:
+    """Compile a function with a graph break, once for all tests of a file, and keep its precompile entry in torch.
+
+    Its backend is eager, so that no compiler runs.
+    """
+    import torch
+    from torch._dynamo.package import CompilePackage, DynamoStore
+    from torch._dynamo.precompile_context import PrecompileContext
+
+    module, filename = types.ModuleType("stored"), "/nowhere/stored.py"
+    module.__file__ = filename
+    sys.modules["stored"] = module
+    linecache.cache[filename] = (len(BROKEN), None, BROKEN.splitlines(keepends=True), filename)
+    exec(compile(BROKEN, filename, "exec"), module.__dict__)  # noqa: S102  the text is ours
+    torch._dynamo.reset()
+    PrecompileContext.clear()
+    package, x = CompilePackage(module.f), torch.arange(6.0)
+    # Only so does torch leave out the guards that it cannot keep.
+    with torch._dynamo.config.patch(caching_precompile=True):
+        expected = torch._dynamo.optimize(backend="eager", package=package)(module.f)(x)
+    assert expected.equal(module.f(x))
+    for backend_id, backend in package.cached_backends.items():
+        DynamoStore.record_eager_backend(None, backend_id, backend)
+    torch._dynamo.reset()
+    gc.collect()  # What the compile put into the module goes with its bytecode, before anything is installed there.
+    yield Compiled(module.f, package, x, expected)
+    PrecompileContext.clear()
+    torch._dynamo.reset()
+    del sys.modules["stored"], linecache.cache[filename]
 
 
 @pytest.fixture

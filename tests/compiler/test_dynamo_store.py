@@ -1,11 +1,10 @@
 """A bundle in the place of torch's stores: the same program over each of them, and what only ours does."""
 
-import gc
 import pickle
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,63 +17,6 @@ from megacache.recording import Recording
 from samples import small_recording
 
 pytestmark = pytest.mark.torch
-
-BROKEN = """
-import torch
-
-SCALE = 3
-
-def f(x):
-    y = x.sin() * SCALE
-    torch._dynamo.graph_break()
-    return y + 1
-"""
-
-
-@dataclass
-class Compiled:
-    """One function that was compiled into a package of torch's."""
-
-    function: Callable[..., Any]
-    package: Any
-    x: Any
-    expected: Any
-
-    @property
-    def entry(self) -> Any:
-        return self.package.cache_entry()
-
-
-@pytest.fixture(scope="module")
-def compiled() -> Iterator[Compiled]:
-    """Compile once, for every test of this file; its backend is eager, so that no compiler runs."""
-    import linecache
-    import types
-
-    import torch
-    from torch._dynamo.package import CompilePackage, DynamoStore
-    from torch._dynamo.precompile_context import PrecompileContext
-
-    module = types.ModuleType("stored")
-    module.__file__ = "/nowhere/stored.py"
-    sys.modules["stored"] = module
-    linecache.cache[module.__file__] = (len(BROKEN), None, BROKEN.splitlines(keepends=True), module.__file__)
-    exec(compile(BROKEN, module.__file__, "exec"), module.__dict__)  # noqa: S102  the text is ours
-    torch._dynamo.reset()
-    PrecompileContext.clear()
-    package, x = CompilePackage(module.f), torch.arange(6.0)
-    # Only so does torch leave out the guards that it cannot keep.
-    with torch._dynamo.config.patch(caching_precompile=True):
-        expected = torch._dynamo.optimize(backend="eager", package=package)(module.f)(x)
-    assert expected.equal(module.f(x))
-    for backend_id, backend in package.cached_backends.items():
-        DynamoStore.record_eager_backend(None, backend_id, backend)
-    torch._dynamo.reset()
-    gc.collect()  # What the compile put into the module goes with its bytecode, before anything is installed there.
-    yield Compiled(module.f, package, x, expected)
-    PrecompileContext.clear()
-    torch._dynamo.reset()
-    del sys.modules["stored"], linecache.cache["/nowhere/stored.py"]
 
 
 @pytest.fixture
@@ -107,7 +49,7 @@ def facts_of(entry: Any) -> Any:
     return codes, sorted(entry.backends), entry.dynamo.fn_name, entry.dynamo.device_type
 
 
-def program(store: Any, compiled: Compiled) -> Any:
+def program(store: Any, compiled: Any) -> Any:
     """What a user of torch's stores writes: save a package; in a process that forgot all, load and install it."""
     import torch
     from torch._dynamo.precompile_context import PrecompileContext
@@ -318,7 +260,7 @@ class Bomb:
 def test_what_is_no_entry_is_refused(compiled, path, content, reason, monkeypatch):
     from megacache.compiler import dynamo_store
 
-    monkeypatch.setattr(dynamo_store, "_pickled", lambda *_: pickle.dumps(content))
+    monkeypatch.setattr(dynamo_store, "pickled", lambda *_: pickle.dumps(content))
     store_at(path).save_package(compiled.package, "key")
     with pytest.raises(EntryRefusedError, match=reason):
         store_at(path).read("key")

@@ -1,0 +1,126 @@
+"""Entry writer: precompile entries into a bundle, one current content per key, system and config.
+
+Layer: compiler.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+
+from megacache.bundle import Bundle, SaveReport
+from megacache.bundle.supersede import Kept, supersede
+from megacache.compiler.options import live_config
+from megacache.compiler.precompile_entries import PRECOMPILE
+from megacache.compiler.system import live_system
+from megacache.model import Artifact, ArtifactUse, SessionInfo, SystemInfo
+from megacache.recording import Recording
+
+
+class EntryWriter:
+    """Writes entries in a session of its own, and takes back what it superseded.
+
+    Args:
+        path: The bundle; the first write makes it.
+        name: Who writes: the name of the sessions, and how their ids begin. Writers of one name take each other over.
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        self._path = path
+        self._name = name
+        self._run_id = uuid.uuid4().hex[:16]
+        self._use_count = 0
+        self._started_us: dict[str, int] = {}
+
+    def write(self, contents: Mapping[str, bytes]) -> SaveReport:
+        """Keep entries.
+
+        Args:
+            contents: The pickles by key.
+
+        Returns:
+            What was new.
+
+        Raises:
+            BundleError: When the bundle cannot be written; see `errors`.
+        """
+        digests = {key: sha256(content).hexdigest() for key, content in contents.items()}
+        session, system = self._session()
+        artifacts = tuple(
+            _artifact(key, digests[key], len(content), system, session.ended_us or 0)
+            for key, content in contents.items()
+        )
+        uses = tuple(self._use(each, session) for each in artifacts)
+        recording = Recording(systems=(system,), sessions=(session,), artifacts=artifacts, artifact_uses=uses)
+        with Bundle.open_or_create(self._path) as bundle:
+            report = bundle.append(recording, {digests[key]: content for key, content in contents.items()})
+            alike = [each.session_id for each in bundle.recording().sessions if self._is_alike(each, session)]
+        for each in artifacts:
+            kept = Kept(
+                artifact_type=PRECOMPILE,
+                cache_key=each.cache_key,
+                content_sha256=each.content_sha256,
+                session_id=session.session_id,
+            )
+            supersede(self._path, kept, alike)
+        return report
+
+    def _session(self) -> tuple[SessionInfo, SystemInfo]:
+        """Return the session of the circumstances that are now."""
+        from megacache import __version__
+
+        system, config, now_us = live_system(), live_config(), time.time_ns() // 1000
+        circumstances = sha256(repr((system.system_id, sorted(config.items()))).encode()).hexdigest()[:8]
+        session_id = f"{self._name}-{self._run_id}-{circumstances}"
+        session = SessionInfo(
+            session_id=session_id,
+            name=self._name,
+            run_id=self._run_id,
+            system_id=system.system_id,
+            status="ok",
+            started_us=self._started_us.setdefault(session_id, now_us),
+            ended_us=now_us,
+            megacache_version=__version__,
+            config=config,
+        )
+        return session, system
+
+    def _is_alike(self, session: SessionInfo, new: SessionInfo) -> bool:
+        """Say whether a session is of a writer like this one, on the same system under the same config."""
+        is_ours = is_writers(session, self._name)
+        return is_ours and (session.system_id, session.config) == (new.system_id, new.config)
+
+    def _use(self, artifact: Artifact, session: SessionInfo) -> ArtifactUse:
+        self._use_count += 1
+        return ArtifactUse(
+            session_id=session.session_id,
+            ordinal=self._use_count,
+            run_id=self._run_id,
+            compile_id=None,
+            backend_id=None,
+            kind=None,
+            artifact_type=PRECOMPILE,
+            cache_key=artifact.cache_key,
+            content_sha256=artifact.content_sha256,
+            state=None,
+            at_us=artifact.added_us,
+        )
+
+
+def is_writers(session: SessionInfo, name: str) -> bool:
+    """Say whether a session stands for what a writer of that name wrote."""
+    return session.session_id.startswith(f"{name}-") and session.name == name
+
+
+def _artifact(key: str, digest: str, size_bytes: int, system: SystemInfo, now_us: int) -> Artifact:
+    return Artifact(
+        artifact_type=PRECOMPILE,
+        cache_key=key,
+        content_sha256=digest,
+        size_bytes=size_bytes,
+        added_us=now_us,
+        system_id=system.system_id,
+    )
