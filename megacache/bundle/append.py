@@ -18,17 +18,21 @@ from megacache.bundle.packs import PackReader, PackWriter, repack
 from megacache.bundle.references import forget, referenced
 from megacache.errors import ArtifactNotFoundError, BundleError, CorruptBundleError
 from megacache.recording import Recording
+from megacache.views.names import short_key
 from megacache.views.units import count, format_bytes, format_duration
 
 ABSORBED_SIZE_BYTES = 128 << 10
 """Below this raw size the last pack is written anew together with new contents, so that many small saves stay small."""
+
+_SHOWN_CONFLICTS = 3
 
 
 @dataclass(frozen=True, kw_only=True)
 class SaveReport:
     """What one save added to a bundle.
 
-    `new_size_bytes` counts the new contents before compression, `written_bytes` how much the file grew.
+    `new_size_bytes` counts the new contents before compression, `written_bytes` how much the file grew. `conflicts` are
+    the types and keys of which a merge found another content on each side; the bundle keeps both.
     """
 
     path: Path
@@ -37,6 +41,7 @@ class SaveReport:
     written_bytes: int
     artifact_count: int
     duration_us: int
+    conflicts: tuple[tuple[str, str], ...] = ()
 
     @classmethod
     def of(cls, reports: Sequence[SaveReport]) -> SaveReport:
@@ -55,13 +60,22 @@ class SaveReport:
             written_bytes=sum(each.written_bytes for each in reports),
             artifact_count=reports[-1].artifact_count,
             duration_us=sum(each.duration_us for each in reports),
+            conflicts=tuple(dict.fromkeys(key for each in reports for key in each.conflicts)),
         )
 
     def __str__(self) -> str:
         """Return one line for people."""
         new = f"{count(self.new_artifact_count, 'new artifact')} of {self.artifact_count:,}"
         grown = f"{format_bytes(self.new_size_bytes)} in {format_bytes(max(self.written_bytes, 0))} of file"
-        return f"saved {self.path}: {new}, {grown}, {format_duration(self.duration_us)}"
+        line = f"saved {self.path}: {new}, {grown}, {format_duration(self.duration_us)}"
+        if not self.conflicts:
+            return line
+        keys = ", ".join(
+            f"{artifact_type} {short_key(key)}" for artifact_type, key in self.conflicts[:_SHOWN_CONFLICTS]
+        )
+        more = ", ..." if len(self.conflicts) > _SHOWN_CONFLICTS else ""
+        several = count(len(self.conflicts), "key has several contents", "keys have several contents")
+        return f"{line}; {several} now, all kept: {keys}{more}"
 
 
 def append(path: Path, saves: Iterable[tuple[Recording, bool]], contents: Mapping[str, bytes]) -> SaveReport:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
+    from megacache.bundle.cache_info import CacheInfo
     from megacache.bundle.compact import CompactReport
     from megacache.bundle.prune import PruneReport
     from megacache.bundle.verify import VerifyReport
@@ -144,6 +145,16 @@ class Bundle(Recorded):
         with connection.translated(self.path):
             return self.path.stat().st_size
 
+    def cache_info(self) -> CacheInfo:
+        """Return the cache keys by artifact type, as torch's `save_cache_artifacts` returns them.
+
+        Raises:
+            BundleError: When the file cannot be read; see `errors`.
+        """
+        from megacache.bundle.cache_info import CacheInfo
+
+        return CacheInfo.of(self.recording().artifacts)
+
     def append(self, recording: Recording, contents: Mapping[str, bytes]) -> SaveReport:
         """Save what is new, in one transaction. Nothing that the bundle holds is replaced by less.
 
@@ -234,16 +245,17 @@ class Bundle(Recorded):
             other: The other bundle; it is only read.
 
         Returns:
-            What was new.
+            What was new, and the keys of which both sides have another content: then both are kept.
 
         Raises:
             CorruptBundleError: When a content of the other is damaged; then nothing was added.
             BundleError: When this bundle cannot be written; see `errors`.
         """
-        from megacache.bundle.union import Contents, saves
+        from megacache.bundle.union import Contents, conflicts, saves
 
         ours, theirs = self.recording(), other.recording()
-        return append(self.path, saves(ours, theirs), Contents(theirs))
+        report = append(self.path, saves(ours, theirs), Contents(theirs))
+        return replace(report, conflicts=conflicts(ours, theirs))
 
     def prune(
         self,
@@ -252,17 +264,23 @@ class Bundle(Recorded):
         kept_session_ids: Collection[str] | None = None,
         artifact_types: Collection[str] = (),
         older_than_us: int | None = None,
+        unused: bool = False,
+        max_size_bytes: int | None = None,
         dry_run: bool = False,
     ) -> PruneReport:
         """Remove sessions and artifacts, and the contents that nothing refers to then.
 
         What any of the options means is removed. An artifact goes with the last session that used it, or with its type.
+        A session stays when only artifacts of it went, so that its tree is still there to look at.
 
         Args:
             session_ids: Sessions to remove.
             kept_session_ids: Sessions to keep: all others go. None means all.
             artifact_types: Artifact types to remove, of all sessions.
             older_than_us: Sessions that began before this moment go, in microseconds since the Unix epoch.
+            unused: Remove artifacts that were loaded and served nobody, and those that no session used.
+            max_size_bytes: Remove the artifacts used longest ago, until the others are together no larger than this,
+                before compression.
             dry_run: Only say what would be removed.
 
         Returns:
@@ -272,13 +290,16 @@ class Bundle(Recorded):
             UsageError: When a session is not in the bundle; then nothing was removed.
             BundleError: When the bundle cannot be written; see `errors`.
         """
-        from megacache.bundle.prune import Pruning, prune
+        from megacache.bundle.prune import prune
+        from megacache.bundle.pruning import Pruning
 
         pruning = Pruning(
             session_ids=session_ids,
             kept_session_ids=kept_session_ids,
             artifact_types=artifact_types,
             older_than_us=older_than_us,
+            is_unused=unused,
+            max_size_bytes=max_size_bytes,
         )
         return prune(self.path, pruning, is_dry_run=dry_run)
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 
 from megacache.bundle.narrow import narrowed
-from megacache.model import SessionInfo
+from megacache.model import GUARDED_CODE, SessionInfo
 from megacache.recording import Recording
 
 
@@ -55,6 +55,32 @@ def saves(ours: Recording, theirs: Recording) -> list[tuple[Recording, bool]]:
     # Artifacts that no session used come with the first part, since of artifacts nothing is ever replaced.
     first = replace(narrowed(theirs, older), systems=theirs.systems, artifacts=theirs.artifacts)
     return [(first, False), (narrowed(theirs, newer), True)]
+
+
+def conflicts(ours: Recording, theirs: Recording) -> tuple[tuple[str, str], ...]:
+    """Find the keys of which the other bundle has contents that ours has not, made by the same system.
+
+    Contents hold times, so that two ranks which compile the same graph disagree in bytes and not in what they do. The
+    variants of a guarded code share a key on purpose, and are no conflict.
+
+    Args:
+        ours: The rows of the bundle that grows, as they were before.
+        theirs: The rows of the other.
+
+    Returns:
+        Artifact type and cache key, each once, in their order.
+    """
+    known: dict[tuple[str, str, str], set[str]] = {}
+    for each in ours.artifacts:
+        known.setdefault((each.artifact_type, each.cache_key, each.system_id), set()).add(each.content_sha256)
+    found = (
+        (each.artifact_type, each.cache_key)
+        for each in theirs.artifacts
+        if each.artifact_type != GUARDED_CODE
+        and each.content_sha256
+        not in known.get((each.artifact_type, each.cache_key, each.system_id), {each.content_sha256})
+    )
+    return tuple(dict.fromkeys(found))
 
 
 def _is_newer(theirs: SessionInfo, ours: SessionInfo | None) -> bool:

@@ -105,3 +105,35 @@ def test_what_was_pruned_can_be_saved_again(bundle, small, rows_of):
     for name, rows in rows_of(bundle.recording()).items():
         assert sorted(map(repr, rows)) == sorted(map(repr, getattr(small[0], name)))
     assert bundle.verify().is_ok
+
+
+def test_what_was_loaded_in_vain_goes_and_what_served_stays(bundle):
+    before = bundle.recording()
+    vain = {(each.artifact_type, each.cache_key) for each in before.verdicts if each.verdict == "unused"}
+    served = {(each.artifact_type, each.cache_key) for each in before.verdicts if each.verdict == "hit"}
+    assert vain
+    assert served
+    report = bundle.prune(unused=True)
+    removed = {(each.artifact_type, each.cache_key) for each in report.artifacts}
+    left = {(each.artifact_type, each.cache_key) for each in bundle.recording().artifacts}
+    assert vain - served <= removed
+    assert served & {(each.artifact_type, each.cache_key) for each in before.artifacts} <= left
+    assert report.sessions == ()
+    assert bundle.verify().is_ok
+
+
+def test_an_artifact_that_nobody_used_is_unused(bundle, change):
+    change("DELETE FROM artifact_use", "DELETE FROM document WHERE name = 'load_report'")
+    assert set(bundle.prune(unused=True, dry_run=True).artifacts) == set(bundle.recording().artifacts)
+
+
+def test_those_used_longest_ago_go_until_the_others_fit(bundle):
+    recording = bundle.recording()
+    last = max(recording.artifact_uses, key=lambda each: each.at_us if each.content_sha256 else 0)
+    (kept,) = [each for each in recording.artifacts if each.content_sha256 == last.content_sha256]
+    report = bundle.prune(max_size_bytes=kept.size_bytes)
+    assert bundle.recording().artifacts == (kept,)
+    assert len(report.artifacts) == len(recording.artifacts) - 1
+    assert bundle.prune(max_size_bytes=10**9).artifacts == ()
+    assert bundle.prune(max_size_bytes=0).artifacts == (kept,)
+    assert bundle.verify().is_ok

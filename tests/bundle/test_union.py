@@ -7,6 +7,7 @@ import pytest
 from megacache.bundle import Bundle
 from megacache.bundle.union import Contents
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError
+from megacache.recording import Recording
 from samples import COLD, START
 from samples import Contents as SampleContents
 
@@ -97,3 +98,20 @@ def test_a_missing_content_of_the_source_adds_nothing(path, change, tmp_path):
         with pytest.raises(ArtifactNotFoundError):
             target.merge(source)
         assert target.recording().sessions == ()
+
+
+def test_a_key_with_another_content_on_each_side_is_named_and_both_are_kept(bundle, small, tmp_path):
+    recording, contents = small
+    rank_contents = SampleContents()
+    (first, second) = recording.artifacts[:2]
+    digest = rank_contents.add("the same graph, compiled by another rank")
+    other_rank = replace(first, content_sha256=digest, size_bytes=len(rank_contents[digest]))
+    with Bundle.create(tmp_path / "rank1.megacache") as rank:
+        rank.append(Recording(artifacts=(other_rank, second)), {**contents, **rank_contents})
+        report = bundle.merge(rank)
+    assert report.conflicts == ((first.artifact_type, first.cache_key),)
+    assert f"1 key has several contents now, all kept: {first.artifact_type} " in str(report)
+    kept = [each for each in bundle.recording().artifacts if each.cache_key == first.cache_key]
+    assert {each.content_sha256 for each in kept} == {first.content_sha256, digest}
+    with Bundle.open(tmp_path / "rank1.megacache") as rank:
+        assert bundle.merge(rank).conflicts == ()  # the second time there is nothing new
