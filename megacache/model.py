@@ -347,7 +347,19 @@ GUARDED_CODE = "guarded_code"
 KERNEL = "kernel"
 """Our artifact type: one compiled CPU library."""
 
-OUR_TYPES = (GUARDED_CODE, KERNEL)
+COMPILED_ARTIFACT = "compiled_artifact"
+"""Our artifact type: the file that torch's `CompiledArtifact.save` writes, whole; its key is a name."""
+
+AOT_FUNCTION = "aot_function"
+"""Our artifact type: the file that torch's `save_compiled_function` writes, whole; its key is `module.qualname`."""
+
+PRECOMPILED = "precompiled"
+"""Our artifact type: the two files of a `torch.compiler.precompile.capture`; its key is `module.qualname`."""
+
+WHOLE_TYPES = (COMPILED_ARTIFACT, AOT_FUNCTION, PRECOMPILED)
+"""The types that are whole compiled things: they are loaded by name and called, not served to a compile."""
+
+OUR_TYPES = (GUARDED_CODE, KERNEL, *WHOLE_TYPES)
 """The artifact types that torch does not know; they are never written into torch's own container."""
 
 PHASES = ("dynamo", "guards", "aot", "inductor", "codegen", "compiler", "cache", "other")

@@ -42,6 +42,7 @@ class Capture:
         versions.check()
         from megacache.compiler.cache_keys import CacheKeys
         from megacache.compiler.kernels import Kernels
+        from megacache.compiler.outside import Outside
         from megacache.compiler.precompile import Precompile
 
         self.system = live_system()
@@ -50,6 +51,7 @@ class Capture:
         self.shelf = Shelf()
         self.precompile = Precompile(self._take, self.shelf)
         self.kernels = Kernels(self._take)
+        self.outside = Outside(self._take)
         self._cache_keys = CacheKeys()
         self._taps = Taps(self._hear)
         self._on_compiled = on_compiled
@@ -62,7 +64,13 @@ class Capture:
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What went wrong inside megacache while torch compiled."""
-        return (*self._taps.faults, *self.precompile.faults, *self.kernels.faults, *self.recorder.faults)
+        return (
+            *self._taps.faults,
+            *self.precompile.faults,
+            *self.kernels.faults,
+            *self.outside.faults,
+            *self.recorder.faults,
+        )
 
     def start(self) -> None:
         """Begin to listen; a second call does nothing."""
@@ -72,6 +80,7 @@ class Capture:
         if not self.is_on:
             self.precompile.attach()  # first, so that the taps see also the compiles that it serves
             self.kernels.attach()
+            self.outside.attach()
             self._cache_keys.attach()
             self._taps.attach()
 
@@ -79,6 +88,7 @@ class Capture:
         """Stop listening and leave torch exactly as it was; what was heard stays."""
         self._taps.detach()
         self._cache_keys.detach()
+        self.outside.detach()
         self.kernels.detach()
         self.precompile.detach()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 
@@ -89,6 +89,7 @@ class Lowering:
     waiting: list[Document] = field(default_factory=list)
     current_kind: str | None = None
     aot_key: str | None = None
+    is_over: bool = False
 
     @property
     def first_kind(self) -> str | None:
@@ -104,6 +105,8 @@ class Lowerings:
         self._spans = spans
         self._by_compile: dict[tuple[str, str], Lowering] = {}
         self._outside: list[Lowering] = []
+        self._named: Counter[tuple[str, str]] = Counter()
+        self._title: str | None = None
 
     def feed(self, name: str, event: TraceEvent, session_id: str, run_id: str) -> None:
         """Take one graph event, one of `DOCUMENT_OF_EVENT`."""
@@ -137,9 +140,9 @@ class Lowerings:
         """Learn that torch works on this AOT key; outside of any compile id, a new key begins a new lowering."""
         if compile_id is not None:
             return
-        last = self._outside[-1] if self._outside else None
-        if last is None or last.run_id != run_id or last.aot_key not in (None, key):
-            last = self._begin_outside(run_id, at_us)
+        last = self._open_outside(run_id)
+        if last is None or last.aot_key not in (None, key):
+            last = self.begin_outside(run_id, at_us, self._title)
         last.aot_key = key
         last.ended_us = at_us
 
@@ -158,7 +161,29 @@ class Lowerings:
         """Return the lowering of a compile id, or the last one outside of any."""
         if compile_id is not None:
             return self._by_compile.get((run_id, compile_id))
-        return self._outside[-1] if self._outside else None
+        return self._open_outside(run_id)
+
+    def begin_outside(self, run_id: str, at_us: int, title: str | None = None) -> Lowering:
+        """Begin a lowering outside of any compile id.
+
+        Args:
+            run_id: The run.
+            at_us: When it begins.
+            title: What it is called, until `end_outside`; a second one of that title is numbered. None numbers it.
+        """
+        self._title = title
+        name = title or f"outside-{len(self._outside)}"
+        self._named[run_id, name] += 1
+        number = self._named[run_id, name]
+        self._outside.append(Lowering(run_id, None, f"{name} ({number})" if number > 1 else name, at_us))
+        return self._outside[-1]
+
+    def end_outside(self, at_us: int) -> None:
+        """End what was begun under a title; what torch lowers after that is something else."""
+        self._title = None
+        if self._outside:
+            self._outside[-1].is_over = True
+            self._outside[-1].ended_us = at_us
 
     def rows(self, session_ids: Collection[str]) -> tuple[list[BackendEntry], list[Document]]:
         """Return the backend entries and the documents of some sessions."""
@@ -183,14 +208,14 @@ class Lowerings:
 
     def _outside_with_graph(self, run_id: str, kind: str | None, at_us: int) -> Lowering:
         """Return the lowering of a graph outside of any compile id: a second graph of one kind begins a new one."""
-        last = self._outside[-1] if self._outside else None
-        if last is None or last.run_id != run_id or kind in last.session_of_kind:
-            return self._begin_outside(run_id, at_us)
+        last = self._open_outside(run_id)
+        if last is None or kind in last.session_of_kind:
+            return self.begin_outside(run_id, at_us, self._title)
         return last
 
-    def _begin_outside(self, run_id: str, at_us: int) -> Lowering:
-        self._outside.append(Lowering(run_id, None, f"outside-{len(self._outside)}", at_us))
-        return self._outside[-1]
+    def _open_outside(self, run_id: str) -> Lowering | None:
+        last = self._outside[-1] if self._outside else None
+        return last if last is not None and last.run_id == run_id and not last.is_over else None
 
     def _kind_of(self, name: str, event: TraceEvent) -> str | None:
         if name in _KIND_OF_GRAPH:

@@ -93,6 +93,27 @@ class GuardedCodeBypassed(RawEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ArtifactBypassed(RawEvent):
+    """A whole compiled thing was made that cannot be kept, with one sentence why."""
+
+    artifact_type: str
+    cache_key: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideStarted(RawEvent):
+    """Torch begins to lower or load something outside of any compile id; `title` is what it is called."""
+
+    title: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutsideEnded(RawEvent):
+    """Torch is done with it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class GuardDropped(RawEvent):
     """Torch left a guard out."""
 

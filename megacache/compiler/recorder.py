@@ -21,6 +21,7 @@ from megacache.compiler import codes, guard_tree, reasons
 from megacache.compiler.codes import Codes
 from megacache.compiler.lowerings import DOCUMENT_OF_EVENT, Documents, Lowerings
 from megacache.compiler.raw_events import (
+    ArtifactBypassed,
     ArtifactMissed,
     ArtifactRecorded,
     ArtifactServed,
@@ -29,6 +30,8 @@ from megacache.compiler.raw_events import (
     CompileStarted,
     GuardDropped,
     GuardedCodeBypassed,
+    OutsideEnded,
+    OutsideStarted,
     RawEvent,
     TraceEvent,
 )
@@ -236,8 +239,14 @@ class Recorder:
         if event.artifact_type == GUARDED_CODE:
             self._change(event.compile_id, lambda found: replace(found, status="served"))
 
-    def _not_served(self, event: ArtifactMissed | GuardedCodeBypassed) -> None:
+    def _not_served(self, event: ArtifactMissed | GuardedCodeBypassed | ArtifactBypassed) -> None:
         self._uses.feed_refusal(event, self.session_id, self.run_id)
+
+    def _outside_started(self, event: OutsideStarted) -> None:
+        self._lowerings.begin_outside(self.run_id, event.at_us, event.title)
+
+    def _outside_ended(self, event: OutsideEnded) -> None:
+        self._lowerings.end_outside(event.at_us)
 
     # -- the structured trace ------------------------------------------------------------------------------------
 
@@ -360,6 +369,9 @@ _FOLDS: dict[type[RawEvent], Callable[[Recorder, Any], None]] = {
     ArtifactServed: Recorder._artifact_served,
     ArtifactMissed: Recorder._not_served,
     GuardedCodeBypassed: Recorder._not_served,
+    ArtifactBypassed: Recorder._not_served,
+    OutsideStarted: Recorder._outside_started,
+    OutsideEnded: Recorder._outside_ended,
     TraceEvent: Recorder._traced,
 }
 

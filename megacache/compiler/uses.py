@@ -16,18 +16,19 @@ from typing import Any
 
 from megacache.compiler.lowerings import Documents, Lowerings
 from megacache.compiler.raw_events import (
+    ArtifactBypassed,
     ArtifactMissed,
     ArtifactRecorded,
     ArtifactServed,
     GuardedCodeBypassed,
     TraceEvent,
 )
-from megacache.model import GUARDED_CODE, Artifact, ArtifactUse
+from megacache.model import GUARDED_CODE, KERNEL, WHOLE_TYPES, Artifact, ArtifactUse
 
 _LOOKUP = re.compile(r"^(?P<cache>aotautograd|fx_graph)_cache_(?P<state>hit|miss|bypass)$")
 _ARTIFACT_TYPE = {"aotautograd": "aot_autograd", "fx_graph": "inductor"}
 
-_LOWERED_TYPES = frozenset(_ARTIFACT_TYPE.values())
+_LOWERED_TYPES = frozenset({*_ARTIFACT_TYPE.values(), *WHOLE_TYPES, KERNEL})
 
 UseKey = tuple[str, str, str | None, str, str | None]
 """Session, run, compile id, artifact type, cache key: within it, a lookup and a record of one content are one use."""
@@ -109,11 +110,14 @@ class Uses:
         )
         self._put(replace(use, content_sha256=event.content_sha256, state="hit"))
 
-    def feed_refusal(self, event: ArtifactMissed | GuardedCodeBypassed, session_id: str, run_id: str) -> None:
-        """Take one guarded code that was not served, or not kept."""
-        key = event.cache_key if isinstance(event, ArtifactMissed) else None
-        use = self._use_of(session_id, run_id, event.compile_id, GUARDED_CODE, key, event.at_us)
-        state = "bypass" if key is None else "miss"
+    def feed_refusal(
+        self, event: ArtifactMissed | GuardedCodeBypassed | ArtifactBypassed, session_id: str, run_id: str
+    ) -> None:
+        """Take one guarded code that was not served, or anything of ours that was not kept."""
+        key = None if isinstance(event, GuardedCodeBypassed) else event.cache_key
+        artifact_type = event.artifact_type if isinstance(event, ArtifactBypassed) else GUARDED_CODE
+        use = self._use_of(session_id, run_id, event.compile_id, artifact_type, key, event.at_us)
+        state = "miss" if isinstance(event, ArtifactMissed) else "bypass"
         self._put(replace(use, state=state, reason=event.reason))
 
     def rows(self, session_ids: Collection[str]) -> tuple[list[Artifact], list[ArtifactUse]]:

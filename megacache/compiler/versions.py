@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
 
 from megacache.errors import TorchError
 
@@ -107,10 +109,22 @@ PRIVATE_NAMES = (
     TorchName("torch._dynamo.package", "PrecompileCacheArtifact.type", "a bundle in the place of torch's stores"),
     TorchName("torch._dynamo.package", "PrecompileCacheEntry", "what torch keeps of one function"),
     TorchName("torch.compiler._cache", "CacheArtifactRecorder", "entries of a store in torch's own cache artifacts"),
+    TorchName("torch._inductor.standalone_compile", "standalone_compile", "what is lowered outside of any compile id"),
+    TorchName("torch._inductor.standalone_compile", "CompiledArtifact.load", "artifacts loaded from files"),
+    TorchName("torch._inductor.codecache", "torch_key", "which torch wrote a compiled artifact"),
+    TorchName("torch._dynamo.aot_compile", "aot_compile_fullgraph", "what is lowered outside of any compile id"),
+    TorchName("torch._dynamo.aot_compile", "AOTCompiledFunction.serialize", "functions of aot_compile, kept"),
     TorchName("torch.cpu", "_init_amx", "leave of Linux to use the tiles of AMX"),
     TorchName("torch.cpu", "_is_avx512_bf16_supported", "what the probes of an ISA find out"),
 )
 """Present, with these names, in 2.13.0, 2.14.1 and 2.15.0."""
+
+LATER_NAMES = (
+    TorchName("torch._precompile", "_MakeFxCapture.__call__", "2.15: what a precompile capture lowers"),
+    TorchName("torch._precompile", "_MakeFxCapture._module", "2.15: the function that it captures"),
+    TorchName("torch._precompile", "_MakeFxCapture._rendered", "2.15: the two files that it will write"),
+)
+"""Only in newer releases; asked for with `find`. Attributes of instances, so they cannot be resolved."""
 
 TRACE_LOGGER = "torch.__trace"
 """The logger that carries the structured trace; what TORCH_TRACE writes and tlparse reads."""
@@ -135,6 +149,23 @@ def resolve(name: TorchName) -> object:
             f"megacache supports torch {SUPPORTED[0]} to {SUPPORTED[-1]}: install one of these"
         ) from error
     return found
+
+
+def module(name: str) -> ModuleType:
+    """Return a module of torch by its name, even where a function of the same name stands in its place.
+
+    Raises:
+        ImportError: When there is none.
+    """
+    return importlib.import_module(name)
+
+
+def find(module_name: str, name: str) -> Any:
+    """Return a name that only newer releases have, or None."""
+    try:
+        return getattr(importlib.import_module(module_name), name, None)
+    except ImportError:
+        return None
 
 
 def check() -> str:

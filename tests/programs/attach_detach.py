@@ -62,6 +62,7 @@ def main():
         "FRAME_COMPILE_COUNTER",
         "INTERN_TABLE",
         "CleanupManager.count",
+        "FakeTensorMode.cache_misses",
         ".next_id",
         ".curr_frame",
         ".op_count",

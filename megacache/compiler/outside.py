@@ -1,0 +1,179 @@
+"""Outside: what torch lowers outside of any compile id, each named, and what it makes of it kept whole.
+
+Layer: compiler. Dynamo gives a compile id to what it compiles by itself. `standalone_compile`, `aot_compile` and
+`torch.compiler.precompile` lower without one; here each of them gets a title, and the file that it would write becomes
+an artifact of ours. What goes wrong inside is kept as a fault, and torch goes its own way.
+
+Source: `standalone_compile` in `torch/_inductor/standalone_compile.py`, `aot_compile_fullgraph` in
+`torch/_dynamo/aot_compile.py`, 2.13.0 to 2.15.0; `_MakeFxCapture` in `torch/_precompile.py`, 2.15.0.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import wraps
+from typing import Any
+
+from megacache.compiler import versions
+from megacache.compiler.raw_events import ArtifactBypassed, ArtifactRecorded, OutsideEnded, OutsideStarted
+from megacache.compiler.taps import Fault, Sink, _current_compile_id
+from megacache.compiler.whole_files import function_file, pair_file, standalone_file
+from megacache.errors import TorchError
+from megacache.model import AOT_FUNCTION, COMPILED_ARTIFACT, PRECOMPILED
+
+_NAME: ContextVar[str | None] = ContextVar("_NAME", default=None)
+"""What the user calls the next standalone artifact."""
+
+UNNAMED = "graph"
+"""The name of a graph whose class tells none."""
+
+
+@contextmanager
+def named(name: str | None) -> Iterator[None]:
+    """Let what `standalone_compile` makes meanwhile have this name; None means the name of the graph's class."""
+    token = _NAME.set(name)
+    try:
+        yield
+    finally:
+        _NAME.reset(token)
+
+
+class Outside:
+    """Hear of what is lowered outside of any compile id.
+
+    Args:
+        sink: Takes each event, in the thread in which it happened. It should do no more than keep it.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._undo: list[Callable[[], None]] = []
+        self._given: Counter[str] = Counter()
+        self.faults: list[Fault] = []
+
+    @property
+    def is_attached(self) -> bool:
+        """Say whether torch is listened to now."""
+        return bool(self._undo)
+
+    def attach(self) -> None:
+        """Begin to hear; a second call does nothing.
+
+        Raises:
+            TorchError: When torch is absent or lacks a name that we need; then nothing is attached.
+        """
+        if self.is_attached:
+            return
+        versions.check()
+        try:
+            self._attach_standalone()
+            self._attach_aot_functions()
+            self._attach_precompile()
+        except BaseException:
+            self.detach()
+            raise
+
+    def detach(self) -> None:
+        """Leave torch exactly as it was."""
+        while self._undo:
+            self._undo.pop()()
+
+    @contextmanager
+    def titled(self, title: str) -> Iterator[None]:
+        """Let what happens meanwhile outside of any compile id have this title.
+
+        Args:
+            title: For people, such as `standalone_compile mlp`.
+        """
+        self._sink(OutsideStarted(compile_id=None, title=title))
+        try:
+            yield
+        finally:
+            self._sink(OutsideEnded(compile_id=None))
+
+    # -- what is attached ----------------------------------------------------------------------------------------
+
+    def _attach_standalone(self) -> None:
+        from torch._inductor.standalone_compile import standalone_compile as original
+
+        @wraps(original)
+        def standalone_compile(gm: Any, *args: Any, **kwargs: Any) -> Any:
+            if _current_compile_id() is not None:  # a backend that calls it: the work belongs to Dynamo's compile
+                return original(gm, *args, **kwargs)
+            name = _NAME.get() or self._new_name(gm)
+            with self.titled(f"standalone_compile {name}"):
+                made = original(gm, *args, **kwargs)
+                self._keep(COMPILED_ARTIFACT, name, lambda: standalone_file(made))
+            return made
+
+        self._replace(versions.module("torch._inductor.standalone_compile"), "standalone_compile", standalone_compile)
+
+    def _attach_aot_functions(self) -> None:
+        from torch._dynamo import aot_compile
+
+        original = aot_compile.aot_compile_fullgraph
+
+        @wraps(original)
+        def aot_compile_fullgraph(model: Any, *args: Any, **kwargs: Any) -> Any:
+            name = name_of(model)
+            with self.titled(f"aot_compile {name}"):
+                made = original(model, *args, **kwargs)
+                self._keep(AOT_FUNCTION, name, lambda: function_file(made))
+            return made
+
+        self._replace(aot_compile, "aot_compile_fullgraph", aot_compile_fullgraph)
+
+    def _attach_precompile(self) -> None:
+        capture = versions.find("torch._precompile", "_MakeFxCapture")
+        if capture is None:
+            return
+        original = capture.__call__
+
+        @wraps(original)
+        def call(self_: Any, *args: Any, **kwargs: Any) -> Any:
+            name = name_of(self_._module._fn)
+            with self.titled(f"precompile {name}"):
+                result = original(self_, *args, **kwargs)
+                code, cache = self_._rendered
+                self._keep(PRECOMPILED, name, lambda: pair_file(code, cache))
+            return result
+
+        self._replace(capture, "__call__", call)
+
+    # -- what they have in common --------------------------------------------------------------------------------
+
+    def _new_name(self, graph: Any) -> str:
+        found = type(graph).__name__
+        base = UNNAMED if found == "GraphModule" else found
+        self._given[base] += 1
+        return base if self._given[base] == 1 else f"{base}-{self._given[base]}"
+
+    def _keep(self, artifact_type: str, name: str, content: Callable[[], bytes]) -> None:
+        try:
+            event: ArtifactRecorded | ArtifactBypassed = ArtifactRecorded(
+                compile_id=None, artifact_type=artifact_type, cache_key=name, content=content()
+            )
+        except TorchError as error:
+            event = ArtifactBypassed(
+                compile_id=None, artifact_type=artifact_type, cache_key=name, reason=str(error.__cause__ or error)
+            )
+        except Exception:  # noqa: BLE001  the user's compile goes on, whatever happened to us
+            self.faults.append(Fault(time.time_ns() // 1000, "kept whole", traceback.format_exc(limit=-4)))
+            return
+        self._sink(event)
+
+    def _replace(self, owner: Any, name: str, new: object) -> None:
+        original = owner.__dict__[name]
+        setattr(owner, name, new)
+        self._undo.append(lambda: setattr(owner, name, original))
+
+
+def name_of(model: Any) -> str:
+    """Return `module.qualname` of a function, a bound method or the class of a module's instance."""
+    found = model if hasattr(model, "__qualname__") else type(model)
+    return f"{found.__module__}.{found.__qualname__}"
