@@ -97,7 +97,8 @@ def import_trace(paths: Iterable[AnyPath], into: AnyPath) -> TraceReport:
     """Read logs of TORCH_TRACE into a bundle, each as a session of its own.
 
     A log is read line by line; what its documents say is kept in memory until its session is saved. A log that is in
-    the bundle already, compressed or not, is passed over; one that has grown since is another one.
+    the bundle already, compressed or not, is passed over; one that has grown since is another one. All that lies behind
+    the first 4 GiB of a log is left out.
 
     Args:
         paths: Logs of one rank each, compressed with gzip or not, or the directories that TORCH_TRACE named.
@@ -107,7 +108,8 @@ def import_trace(paths: Iterable[AnyPath], into: AnyPath) -> TraceReport:
         What is new, and what was passed over since it could not be read.
 
     Raises:
-        TraceError: When a path cannot be read, a file is no log, or a directory has none; then nothing was saved.
+        TraceError: When a path cannot be read, a file is no log, or a directory has none; then nothing was saved. Or
+            when a log says what cannot be stored; then those before it were.
         BundleError: When the bundle cannot be written; see `errors`.
     """
     logs = [_Log.find(each) for path in paths for each in _logs_at(Path(path))]
@@ -166,7 +168,7 @@ class _Log:
             raise TraceError(message, path=str(path))
         digest, size_bytes = sha256(), 0
         with _reading(path) as stream:
-            while size_bytes < LOG_LIMIT_BYTES and (piece := stream.read(_CHUNK_SIZE_BYTES)):
+            while piece := stream.read(min(_CHUNK_SIZE_BYTES, LOG_LIMIT_BYTES - size_bytes)):
                 digest.update(piece)
                 size_bytes += len(piece)
         return cls(path, digest.hexdigest(), size_bytes, path.stat().st_mtime_ns // 1000)
@@ -188,19 +190,27 @@ def _save(log: _Log, bundle: Bundle) -> _Reading:
     recorder = Recorder(_UNKNOWN_SYSTEM, process=log.digest[:12])
     recorder.begin(log.session_id)
     with _reading(log.path) as stream:
-        trace = TraceLog(stream, log.modified_us)
+        trace = TraceLog(stream, log.modified_us, log.size_bytes)
         for number, event in enumerate(trace.events()):
             recorder.take(event)
             if number % _FOLD_EVERY == 0:
-                recorder.fold()
+                _fold(recorder, trace.damage)
+    _fold(recorder, trace.damage)
     recording = recorder.recording((log.session_id,))
-    damage = replace(trace.damage, failed_event_count=trace.damage.failed_event_count + len(recorder.faults))
+    damage = replace(trace.damage, is_cut=trace.damage.is_cut or log.size_bytes == LOG_LIMIT_BYTES)
     try:
         bundle.append(_with_session(recording, log, trace), recorder.documents.contents)
     except (OverflowError, UnicodeError) as error:
-        message = f"{log.path} says what no torch writes, and nothing of it was saved: {error}"
+        message = f"{log.path} says what no torch writes, and nothing of it was saved: {error}; leave it out"
         raise TraceError(message, path=str(log.path)) from error
     return _Reading(len(recording.compiles), trace.event_count, damage)
+
+
+def _fold(recorder: Recorder, damage: Damage) -> None:
+    """Turn what waits into rows, and count what could not be."""
+    recorder.fold()
+    damage.failed_event_count += len(recorder.faults)
+    recorder.faults.clear()
 
 
 def _with_session(recording: Recording, log: _Log, trace: TraceLog) -> Recording:

@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from megacache.cli.app import AsJson, BundlePath, app, print_json, print_lines, print_report, read_file, write_file
-from megacache.errors import UsageError
+from megacache.errors import NotABundleError, UsageError
 from megacache.model import ARTIFACT_TYPES
 from megacache.views.units import count, format_bytes
 
@@ -94,25 +94,19 @@ def compact(bundle: BundlePath, as_json: AsJson = False) -> None:
 @app.command(name="import")
 def import_(files: Foreign, output: OutputOrLast = None, as_json: AsJson = False) -> None:
     """Make a bundle of what torch wrote: its cache artifacts, or logs of TORCH_TRACE; no pickle is run."""
-    from megacache.bundle import Bundle
     from megacache.traces import import_trace, is_trace
 
-    *sources, last = files if output is None else [*files, output]
+    *sources, bundle = files if output is None else [*files, output]
     if not sources:
-        raise UsageError(f"where to? name the bundle too: megacache import {last} OUT.megacache")
-    if all(is_trace(each) for each in sources):
-        print_report(import_trace(sources, last), as_json=as_json)
-        return
-    if len(sources) > 1:
-        raise UsageError(
-            "only logs of TORCH_TRACE may be several; import one file of torch's cache artifacts at a time"
-        )
-    with Bundle.from_torch(read_file(sources[0]), last) as made:
-        artifact_count, size_bytes = len(made.recording().artifacts), made.size_bytes
-    if as_json:
-        print_json({"path": last, "artifact_count": artifact_count, "size_bytes": size_bytes})
+        raise UsageError(f"where to? name the bundle too: megacache import {bundle} OUT.megacache")
+    others = [each for each in sources if not is_trace(each)]
+    if not others:
+        print_report(import_trace(sources, bundle), as_json=as_json)
+    elif len(sources) == 1:
+        import_artifacts(sources[0], bundle, as_json=as_json)
     else:
-        print_lines(f"wrote {last}: {count(artifact_count, 'artifact')}, {format_bytes(size_bytes)}")
+        named = ", ".join(map(str, others))
+        raise UsageError(f"only logs of TORCH_TRACE may be several, and {named} is none: import it by itself")
 
 
 @app.command()
@@ -138,6 +132,35 @@ def export(
         print_json({"path": output, "size_bytes": len(content)})
     else:
         print_lines(f"wrote {output}: {format_bytes(len(content))}")
+
+
+def import_artifacts(file: Path, output: Path, *, as_json: bool) -> None:
+    """Make a bundle of torch's cache artifacts.
+
+    Args:
+        file: What the user named.
+        output: The bundle.
+        as_json: Whether to print JSON.
+
+    Raises:
+        UsageError: When the file is something else.
+        CorruptBundleError: When it is damaged.
+        BundleError: When the bundle cannot be written; see `errors`.
+    """
+    from megacache.bundle import Bundle
+
+    try:
+        made = Bundle.from_torch(read_file(file), output)
+    except NotABundleError as error:
+        if error.path:  # it is the bundle that is none
+            raise
+        raise UsageError(f"{file} is neither torch's cache artifacts nor a log of TORCH_TRACE") from error
+    with made:
+        artifact_count, size_bytes = len(made.recording().artifacts), made.size_bytes
+    if as_json:
+        print_json({"path": output, "artifact_count": artifact_count, "size_bytes": size_bytes})
+    else:
+        print_lines(f"wrote {output}: {count(artifact_count, 'artifact')}, {format_bytes(size_bytes)}")
 
 
 def check_types(types: Iterable[str] | None) -> None:

@@ -39,6 +39,7 @@ class _Compile:
     has_span: bool
     code: TracedCode | None = None
     has_guards: bool = False
+    has_told_guards: bool = False
     backend_names: tuple[str, ...] = ()
     last_broken_attempt: int | None = None
     last_attempt: int = 0
@@ -127,6 +128,8 @@ class TraceCompiles:
             code = self._code_of_frame.get(_frame_of(compile_id))
             if code is not None:
                 yield from self._begin(compile_id, compiled, code, ())
+        elif "dynamo_cpp_guards_str" in event.metadata and compiled.has_told_guards:
+            return  # a megacache that captured the same run has built them again, to compare them
         self._note(compile_id, compiled, event, span)
         if compiled.waiting is not None and len(compiled.waiting) < _WAITING_LIMIT:
             compiled.waiting.append(event)
@@ -148,7 +151,7 @@ class TraceCompiles:
         if span is not None:
             compiled.has_guards |= span[1] == "build_guards"
         elif "dynamo_cpp_guards_str" in event.metadata:
-            compiled.has_guards = True
+            compiled.has_guards = compiled.has_told_guards = True
         elif "compilation_metrics" in event.metadata:
             compiled.metrics = event.metadata["compilation_metrics"]
         elif "artifact" in event.metadata:

@@ -71,22 +71,23 @@ def looks_like_a_trace(head: bytes) -> bool:
     return is_cut_in_its_first_line and any(each.match(head) for each in (_STAMPED, _BEGINNING_OF_A_STAMP))
 
 
-def records(stream: BinaryIO, damage: Damage) -> Iterator[TraceRecord]:
+def records(stream: BinaryIO, damage: Damage, size_bytes: int = LOG_LIMIT_BYTES) -> Iterator[TraceRecord]:
     """Yield the records of a log that are whole.
 
     Args:
         stream: The log, uncompressed.
         damage: Learns what was passed over.
+        size_bytes: Read no further: a log may grow while it is read.
     """
     header: bytes | None = None
     payload: list[bytes] = []
-    size_bytes = 0
-    for line in _lines(stream, damage):
+    payload_size_bytes = 0
+    for line in _lines(stream, damage, size_bytes):
         if not line.startswith(b"\t"):
             if header is not None and (record := _record(header, payload, damage)):
                 yield record
-            header, payload, size_bytes = line, [], 0
-        elif header is None or (size_bytes := size_bytes + len(line)) > RECORD_LIMIT_BYTES:
+            header, payload, payload_size_bytes = line, [], 0
+        elif header is None or (payload_size_bytes := payload_size_bytes + len(line)) > RECORD_LIMIT_BYTES:
             damage.unreadable_line_count += 1
         else:
             payload.append(line[1:])
@@ -100,25 +101,23 @@ def records(stream: BinaryIO, damage: Damage) -> Iterator[TraceRecord]:
         damage.is_cut = True
 
 
-def _lines(stream: BinaryIO, damage: Damage) -> Iterator[bytes]:
+def _lines(stream: BinaryIO, damage: Damage, size_bytes: int) -> Iterator[bytes]:
     """Yield the lines without their ends; one that is too long is passed over without being kept."""
-    size_bytes = 0
-    while line := stream.readline(LINE_LIMIT_BYTES):
-        size_bytes += len(line)
-        if size_bytes > LOG_LIMIT_BYTES:
-            damage.is_cut = True
-            return
-        if line.endswith(b"\n"):
+    left_bytes = size_bytes
+    is_too_long = False
+    while line := stream.readline(min(LINE_LIMIT_BYTES, left_bytes)):
+        left_bytes -= len(line)
+        is_whole = line.endswith(b"\n")
+        if is_too_long:
+            is_too_long = not is_whole
+        elif is_whole:
             yield line[:-1]
-        elif len(line) < LINE_LIMIT_BYTES:
+        elif len(line) == LINE_LIMIT_BYTES:
+            damage.unreadable_line_count += 1
+            is_too_long = True
+        else:
             damage.is_cut = True
             yield line
-        else:
-            damage.unreadable_line_count += 1
-            while (rest := stream.readline(1 << 20)) and not rest.endswith(b"\n"):
-                size_bytes += len(rest)
-                if size_bytes > LOG_LIMIT_BYTES:
-                    break
 
 
 def _record(header: bytes, payload: list[bytes], damage: Damage) -> TraceRecord | None:

@@ -16,7 +16,7 @@ from typing import BinaryIO
 from megacache.compiler.raw_events import RawEvent, TraceEvent, compile_id_in
 from megacache.compiler.trace_clock import TraceClock
 from megacache.compiler.trace_compiles import TraceCompiles
-from megacache.compiler.trace_lines import Damage, TraceRecord, records
+from megacache.compiler.trace_lines import LOG_LIMIT_BYTES, Damage, TraceRecord, records
 from megacache.compiler.trace_system import TraceSystem
 from megacache.compiler.trace_threads import TraceThreads
 
@@ -69,6 +69,9 @@ _KNOWN_EVENTS = frozenset(
 _FIRST_RECORDS = 1000
 """Within so many records a log tells its year and time zone, if it does at all."""
 
+_END_OF_TIME_US = 1 << 53
+"""The year 2255; no log is of a later one."""
+
 Span = tuple[str, str, int]
 """`B`, `E` or `i`, the name, and the moment in microseconds since the Unix epoch."""
 
@@ -79,16 +82,17 @@ class TraceLog:
     Args:
         stream: The log, uncompressed.
         modified_us: When it was last written to, in microseconds since the Unix epoch; see `TraceClock`.
+        size_bytes: Read no further.
     """
 
-    def __init__(self, stream: BinaryIO, modified_us: int) -> None:
+    def __init__(self, stream: BinaryIO, modified_us: int, size_bytes: int = LOG_LIMIT_BYTES) -> None:
         self.damage = Damage()
         self.system = TraceSystem()
         self.event_count = 0
         self.rank: int | None = None
         self.started_us: int | None = None
         self.ended_us: int | None = None
-        self._stream = stream
+        self._records = records(stream, self.damage, size_bytes)
         self._clock = TraceClock(modified_us)
         self._threads = TraceThreads()
         self._compiles = TraceCompiles()
@@ -100,18 +104,18 @@ class TraceLog:
 
     def events(self) -> Iterator[RawEvent]:
         """Yield what was heard, in order; what cannot be read is counted in `damage` and passed over."""
-        found = records(self._stream, self.damage)
-        for record in chain(self._peeked(found), found):
+        for record in chain(self._peeked(), self._records):
             try:
                 yield from list(self._events_of(record))
             except (ValueError, LookupError, TypeError, AttributeError, RecursionError, OverflowError):
                 self.damage.failed_event_count += 1
         yield from self._compiles.rest()
 
-    def _peeked(self, found: Iterator[TraceRecord]) -> Iterator[TraceRecord]:
+    def _peeked(self) -> Iterator[TraceRecord]:
         """Read on to the first span, which tells the year and the time zone of all before it."""
         first: deque[TraceRecord] = deque()
-        for record in found:
+        span = None
+        for record in self._records:
             first.append(record)
             span = _span_or_none(record)
             if span is not None or len(first) == _FIRST_RECORDS:
@@ -165,7 +169,10 @@ def _span(record: TraceRecord) -> Span | None:
     if "chromium_event" not in record.metadata:
         return None
     fields = json.loads(record.payload or "{}")
-    return str(fields["ph"]), str(fields["name"]), int(fields["ts"])
+    at_us = int(fields["ts"])
+    if not 0 <= at_us < _END_OF_TIME_US:
+        raise ValueError(f"{at_us} is no moment")
+    return str(fields["ph"]), str(fields["name"]), at_us
 
 
 def _span_or_none(record: TraceRecord) -> Span | None:
