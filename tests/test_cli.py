@@ -15,6 +15,8 @@ from megacache.cli import app
 from megacache.recording import Recording
 from samples import COLD, large_recording, small_recording
 
+LOGS = Path(__file__).parent / "traces" / "torch-2.13.0"
+
 HOUSE = Path(__file__).parents[1]
 
 
@@ -295,6 +297,39 @@ def test_import_refuses_another_file(tmp_path):
     file.write_text("these are notes, and long enough to be no container")
     assert run("import", file, "-o", tmp_path / "x.megacache", expect=2).stderr.startswith("megacache: ")
     assert "cannot read" in run("import", tmp_path / "none", "-o", tmp_path / "x.megacache", expect=2).stderr
+
+
+def test_import_of_logs_needs_no_torch_and_is_seen_by_every_command(tmp_path, no_torch):
+    into = tmp_path / "traced.megacache"
+    done = run_process("import", LOGS, into, PYTHONPATH=no_torch)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(f"wrote {into}: 2 new sessions of 2 logs, 8 compiles, ")
+    for command in (("ls", into), ("tree", into), ("show", into, "broken"), ("verify", into)):
+        assert run_process(*command, PYTHONPATH=no_torch).returncode == 0
+    assert "graph break Failed to trace builtin operator" in run("tree", into).stdout
+
+
+def test_import_tells_logs_from_artifacts_by_content(bundle, tmp_path):
+    log, file, into = tmp_path / "torch.bin", tmp_path / "x.log", tmp_path / "both.megacache"
+    log.write_bytes(next(LOGS.glob("*rank_1*")).read_bytes()[:-20])
+    run("export", bundle, "-o", file)
+    report = run_json("import", log, into)
+    assert (report["new_session_count"], report["cut_log_count"]) == (1, 1)
+    assert run_json("import", file, "-o", into)["artifact_count"] > 0
+    assert len(run_json("ls", into)["sessions"]) == 2
+
+
+def test_import_says_what_is_wrong_with_its_arguments(bundle, tmp_path):
+    notes = tmp_path / "notes.txt"
+    notes.write_text("these are notes, and long enough to be no container")
+    for arguments, message in (
+        ((LOGS,), "name the bundle too"),
+        ((LOGS, notes, bundle), f"{notes} is none"),
+        ((LOGS, notes), "not a megacache bundle"),
+        ((notes, bundle), "neither torch's cache artifacts nor a log"),
+        ((tmp_path, bundle), "no log in"),
+    ):
+        assert message in run("import", *arguments, expect=2).stderr
 
 
 def test_compact_keeps_everything(bundle):
