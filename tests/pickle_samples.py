@@ -61,11 +61,16 @@ CALLS = {
         b"\x80\x04\x8c\x02os\x94\x8c\x06system\x94\x93\x940h\x02\x8c\x01a\x85R.", runs=("os.system",)
     ),
     "call of what a call returns": Sample(
-        b"cfunctools\npartial\n(cos\nsystem\nV" + TOUCH.encode() + b"\ntR(tR.", runs=("functools.partial", "os.system")
+        b"cfunctools\npartial\n(cos\nsystem\nV" + TOUCH.encode() + b"\ntR(tR.",
+        runs=("functools.partial", "os.system", "functools.partial(...)"),
     ),
     "attribute of a module": Sample(
         b"cbuiltins\ngetattr\n(cbuiltins\n__import__\n(Vos\ntRVsystem\ntR(V" + TOUCH.encode() + b"\ntR.",
-        runs=("builtins.getattr", "builtins.__import__"),
+        runs=("builtins.getattr", "builtins.__import__", "builtins.getattr(...)"),
+    ),
+    "attribute of a name": Sample(
+        b"cbuiltins\ngetattr\n(cos\nenviron\nVclear\ntR)R.",
+        runs=("builtins.getattr", "os.environ", "os.environ.clear"),
     ),
     "in a key of a dict": Sample(b"}" + call("os", "system", TOUCH)[:-1] + b"Ns.", runs=("os.system",)),
     "in a state": Sample(
@@ -92,7 +97,7 @@ BOMBS = {
     "nested lists": Sample(b"]" * DEEP + b"a" * (DEEP - 1) + STOP),
     "nested frozensets": Sample(b"\x80\x04" + b"(" * DEEP + b"\x91" * DEEP + STOP),
     "nested dicts": Sample(b"\x80\x02" + b"}N" * DEEP + b"}" + b"s" * DEEP + STOP),
-    "nested calls": Sample(b"\x80\x02ca\nb\n" + b")R" * DEEP + STOP, runs=("a.b",)),
+    "nested calls": Sample(b"\x80\x02ca\nb\n" + b")R" * DEEP + STOP, runs=("a.b", "a.b(...)", "(...)")),
     "nested states": Sample(b"\x80\x02" + b"ca\nb\n" * DEEP + b"b" * (DEEP - 1) + STOP, runs=("a.b",)),
     "nested persistent ids": Sample(b"\x80\x02N" + b"Q" * DEEP + STOP),
     "lists of twice the same": Sample(b"]" + b"](h\x00h\x00e".join(b"q\x00" for _ in range(DEEP)) + STOP),
@@ -175,6 +180,7 @@ BROKEN = {
     "a persistent id": Sample(b"Pan id\n."),
     "a persistent id that is an object": Sample(b"\x80\x02]Q."),
     "a persistent id of nothing": Sample(b"\x80\x02Q.", "stack"),
+    "call of a persistent id": Sample(b"\x80\x02Nq\x00Q)R.", runs=("persistent id(...)",)),
     "buffers": Sample(b"\x80\x05\x97\x98\x97\x86."),
     "two pickles": Sample(b"\x80\x04N." + call("os", "system", TOUCH)),
     "bytes after the end": Sample(b"\x80\x04N." + b"\xff" * 100),

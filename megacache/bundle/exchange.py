@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection
+from dataclasses import replace
 from hashlib import sha256 as hash_of
 
+from megacache.bundle.torch_artifacts.rows import TorchRows
 from megacache.bundle.torch_format import TorchArtifact, read_artifacts, write_artifacts
 from megacache.explain.systems import UNKNOWN_SYSTEM_ID
-from megacache.model import ARTIFACT_TYPES, Artifact, ArtifactUse, SessionInfo
+from megacache.model import ARTIFACT_TYPES, Artifact, SessionInfo
 from megacache.recording import Recording
 
 ORIGIN = "torch.compiler.save_cache_artifacts"
@@ -26,8 +28,9 @@ def imported(data: bytes, megacache_version: str) -> tuple[Recording, dict[str, 
         megacache_version: The version that imports.
 
     Returns:
-        The rows (a session, its artifacts, a use of each, since the session recorded it), and the contents by digest.
-        The container does not say on which system it was compiled: it is `UNKNOWN_SYSTEM_ID`.
+        The rows, and the contents by digest: a session, its artifacts, a use of each, since the session recorded it,
+        and what the artifacts tell of functions, guards and graphs; no pickle is run for it. A damaged artifact is kept
+        as it is. The container does not say on which system it was compiled: of artifacts that is `UNKNOWN_SYSTEM_ID`.
 
     Raises:
         NotABundleError: When the bytes are something else.
@@ -37,25 +40,25 @@ def imported(data: bytes, megacache_version: str) -> tuple[Recording, dict[str, 
     now_us = time.time_ns() // 1000
     origin = f"torch-{hash_of(data).hexdigest()[:24]}"
     digests = [hash_of(each.content).hexdigest() for each in found]
+    told, contents = TorchRows(found, digests, origin, now_us).recording()
     session = SessionInfo(
         session_id=origin,
         name=ORIGIN,
         run_id=origin,
-        system_id=UNKNOWN_SYSTEM_ID,
+        system_id=told.systems[0].system_id if told.systems else UNKNOWN_SYSTEM_ID,
         status="ok",
         started_us=now_us,
         ended_us=now_us,
         megacache_version=megacache_version,
         config={},
     )
-    numbered = list(enumerate(zip(found, digests, strict=True)))
-    recording = Recording(
-        sessions=(session,),
-        # Torch stores them in this order, and of one key the last one stays: the moments keep the order.
-        artifacts=tuple(_artifact(each, digest, now_us + ordinal) for ordinal, (each, digest) in numbered),
-        artifact_uses=tuple(_use(each, digest, origin, ordinal, now_us) for ordinal, (each, digest) in numbered),
+    # Torch stores them in this order, and of one key the last one stays: the moments keep the order.
+    artifacts = (
+        _artifact(each, digest, now_us + ordinal)
+        for ordinal, (each, digest) in enumerate(zip(found, digests, strict=True))
     )
-    return recording, {digest: each.content for _, (each, digest) in numbered}
+    recording = replace(told, sessions=(session,), artifacts=tuple(artifacts))
+    return recording, contents | {digest: each.content for digest, each in zip(digests, found, strict=True)}
 
 
 def exported(recording: Recording, types: Collection[str] | None, keys: Collection[str] | None) -> bytes:
@@ -93,20 +96,4 @@ def _artifact(each: TorchArtifact, digest: str, added_us: int) -> Artifact:
         size_bytes=len(each.content),
         added_us=added_us,
         system_id=UNKNOWN_SYSTEM_ID,
-    )
-
-
-def _use(each: TorchArtifact, digest: str, origin: str, ordinal: int, at_us: int) -> ArtifactUse:
-    return ArtifactUse(
-        session_id=origin,
-        ordinal=ordinal,
-        run_id=origin,
-        compile_id=None,
-        backend_id=None,
-        kind=None,
-        artifact_type=each.artifact_type,
-        cache_key=each.cache_key,
-        content_sha256=digest,
-        state=None,
-        at_us=at_us,
     )

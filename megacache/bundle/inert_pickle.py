@@ -25,7 +25,8 @@ class Pickled:
 
     Attributes:
         value: Plain data and placeholders.
-        callables: The dotted names that loading it would import or call, in order of first use.
+        callables: The dotted names that loading it would import or call, in order of first use; `name(...)` is what a
+            call returned, where that is called itself.
         size_bytes: Where it ends. Python reads no further; bytes may follow.
     """
 

@@ -9,13 +9,15 @@ Source: `_Unpickler` in Python's `pickle.py`, protocols 0 to 5.
 from __future__ import annotations
 
 from _compat_pickle import IMPORT_MAPPING, NAME_MAPPING
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from megacache.bundle.placeholders import PickledDict, PickledName, PickledObject, PickledOutside, PickledSet, Value
 
 HIGHEST_PROTOCOL = 5
+
+_GETATTR = "builtins.getattr"
 
 
 class PickleProblem(ValueError):  # noqa: N818  never leaves `inert_pickle`, which makes a named error of it
@@ -56,7 +58,8 @@ class Machine:
 
     Attributes:
         stack: The values of the run that began last.
-        callables: The dotted names that loading would import, in order of first use.
+        callables: The dotted names that loading would import, in order of first use. `name(...)` stands for what a call
+            returned and is itself called, or looked up in.
     """
 
     def __init__(self, limits: Limits) -> None:
@@ -161,6 +164,7 @@ class Machine:
         """Put what a call would return on the stack."""
         if not isinstance(maker, (PickledName, PickledObject, PickledOutside)):
             raise PickleProblem(f"it calls a {type(maker).__name__}")
+        self.callables.update(dict.fromkeys(_reached(maker, arguments)))
         self.put(PickledObject(maker, arguments, keywords))
 
     def give_state(self) -> None:
@@ -189,6 +193,18 @@ class Machine:
         if not isinstance(target, PickledDict):
             raise PickleProblem(f"it sets an item of a {type(target).__name__}")
         target.pairs += _in_pairs(values)
+
+
+def _reached(maker: Value, arguments: Value) -> Iterator[str]:
+    """Yield the name of what a call reaches that no import named: an attribute, or the result of an earlier call."""
+    if isinstance(maker, PickledName) and maker.name == _GETATTR:
+        owner, attribute = arguments if isinstance(arguments, tuple) and len(arguments) == 2 else (None, None)
+        is_named = isinstance(owner, PickledName) and isinstance(attribute, str)
+        yield f"{owner.name}.{attribute}" if is_named and isinstance(owner, PickledName) else f"{_GETATTR}(...)"
+    elif isinstance(maker, PickledObject) and maker.name != _GETATTR:
+        yield f"{maker.name}(...)"
+    elif isinstance(maker, PickledOutside):
+        yield f"{maker.what}(...)"
 
 
 def _in_pairs(values: list[Value] | tuple[Value, ...]) -> zip[tuple[Value, Value]]:

@@ -291,7 +291,7 @@ TABLES = (
         "backend_entries",
         BackendEntry,
         ("run_id", "backend_id", "kind"),
-        "ORDER BY started_us IS NULL, started_us, run_id, backend_id, kind",
+        "ORDER BY started_us IS NULL, started_us, run_id, backend_id, kind = 'backward', kind",
     ),
     Table(
         "artifact",

@@ -119,7 +119,7 @@ def test_callables_are_what_a_real_load_looks_up(value, protocol):
 
     Noting(io.BytesIO(content)).load()
     read = read_pickle(content)
-    assert [resolved(each) for each in read.callables] == looked_up
+    assert [resolved(each) for each in read.callables if not each.endswith("(...)")] == looked_up
     assert read.size_bytes == len(content)
 
 
