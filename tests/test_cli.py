@@ -344,6 +344,20 @@ def test_prune_removes_one_session(bundle):
     assert COLD not in {each["session_id"] for each in run_json("ls", bundle)["sessions"]}
 
 
+def test_prune_removes_what_served_nobody_and_what_does_not_fit(bundle):
+    whole = len(run_json("ls", bundle)["artifacts"])
+    unused = run_json("prune", bundle, "--unused", "--dry-run")
+    assert 0 < len(unused["artifacts"]) < whole
+    assert len(run_json("ls", bundle)["artifacts"]) == whole
+    run("prune", bundle, "--max-size", "0.0 kB")
+    assert run_json("ls", bundle)["artifacts"] == []
+
+
+@pytest.mark.parametrize("size", ["many", "5 parsecs", "-1", ""])
+def test_prune_names_a_size_that_is_none(bundle, size):
+    assert "write it as 500MB" in run("prune", bundle, "--max-size", size, expect=2).stderr
+
+
 def test_prune_needs_to_be_told_what(bundle):
     assert "--session" in run("prune", bundle, expect=2).stderr
 

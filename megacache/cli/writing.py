@@ -5,7 +5,6 @@ Layer: faces.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
@@ -42,43 +41,6 @@ def merge(into: Target, sources: Sources, as_json: AsJson = False) -> None:
     from megacache.bundle import merge as unite
 
     print_report(unite(sources, into), as_json=as_json)
-
-
-@app.command()
-def prune(
-    bundle: BundlePath,
-    sessions: Annotated[
-        list[str] | None, typer.Option("--session", help="Remove the session with this id; may be given several times.")
-    ] = None,
-    kept_sessions: Annotated[
-        list[str] | None, typer.Option("--keep-session", help="Remove all sessions but this one; several may be given.")
-    ] = None,
-    types: Annotated[
-        list[str] | None, typer.Option("--type", help="Remove the artifacts of this type; may be given several times.")
-    ] = None,
-    older_than_days: Annotated[
-        float | None, typer.Option("--older-than", metavar="DAYS", help="Remove sessions that began earlier.")
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Remove sessions and artifacts on purpose; an artifact goes with the last session that used it."""
-    from megacache.bundle import Bundle
-
-    if not (sessions or kept_sessions or types or older_than_days is not None):
-        raise UsageError("nothing to remove: give --session, --keep-session, --type or --older-than")
-    check_types(types)
-    older_than_us = None if older_than_days is None else round((time.time() - older_than_days * 86_400) * 1e6)
-    with Bundle.open(bundle) as opened:
-        known = [each.session_id for each in opened.recording().sessions]
-        report = opened.prune(
-            session_ids=full_ids(sessions or (), known),
-            kept_session_ids=full_ids(kept_sessions, known) if kept_sessions else None,
-            artifact_types=types or (),
-            older_than_us=older_than_us,
-            dry_run=dry_run,
-        )
-    print_report(report, as_json=as_json)
 
 
 @app.command()
@@ -175,30 +137,3 @@ def check_types(types: Iterable[str] | None) -> None:
     for artifact_type in types or ():
         if artifact_type not in ARTIFACT_TYPES:
             raise UsageError(f"--type {artifact_type} is no artifact type; it is one of {', '.join(ARTIFACT_TYPES)}")
-
-
-def full_ids(prefixes: Iterable[str], known: Iterable[str]) -> list[str]:
-    """Complete session ids, since `megacache ls` shows only their first characters.
-
-    Args:
-        prefixes: What the user gave.
-        known: The ids of the bundle's sessions.
-
-    Returns:
-        The whole ids, in the user's order.
-
-    Raises:
-        UsageError: When one stands for no session, or for several.
-    """
-    found = []
-    for prefix in prefixes:
-        matches = [each for each in known if each.startswith(prefix)]
-        if prefix in matches:
-            matches = [prefix]
-        if len(matches) != 1:
-            meant = (
-                f"{len(matches)} sessions: give more characters" if matches else "no session: `megacache ls` lists them"
-            )
-            raise UsageError(f"{prefix!r} stands for {meant}; nothing was removed")
-        found += matches
-    return found
