@@ -20,7 +20,7 @@ from megacache.bundle.exchange import exported
 from megacache.errors import IncompatibleError, SessionError
 from megacache.recording import Recorded, Recording
 from megacache.report import LoadReport
-from megacache.sessions import Session
+from megacache.sessions import Only, Session, rows_of
 from megacache.views.units import count
 
 if TYPE_CHECKING:
@@ -139,7 +139,9 @@ class Process:
             captured, sessions=infos, systems=(self.capture.system,), documents=(*reports, *captured.documents)
         )
 
-    def save(self, sessions: Sequence[Session], path: Path, *, is_complete: bool = True) -> SaveReport:
+    def save(
+        self, sessions: Sequence[Session], path: Path, *, is_complete: bool = True, only: Only | None = None
+    ) -> SaveReport:
         """Save some sessions into a bundle, which is made if it is not there.
 
         Args:
@@ -147,14 +149,16 @@ class Process:
             path: The bundle.
             is_complete: Save also what torch, and a forward whose backward has not run, keep back until a save. That
                 asks for the thread that compiles.
+            only: One function, as `megacache.save` takes it; None means all.
 
         Raises:
             SessionError: When one of them has not begun.
+            ArtifactNotFoundError: When nothing of the function was captured.
             BundleError: When the bundle cannot be written; see `errors`.
         """
         if is_complete:
             self.capture.flush()
-        recording = self.recording(sessions)
+        recording = self.recording(sessions) if only is None else rows_of(self.recording(sessions), only)
         contents = self.capture.recorder.documents.contents
         with Bundle.open_or_create(path) as bundle:
             report = bundle.append(recording, {sha256: contents[sha256] for sha256 in _digests_in(recording)})
@@ -197,9 +201,9 @@ class Everything(Recorded):
         """
         return self._process.recording(self._process.told())
 
-    def save(self, path: str | os.PathLike[str]) -> SaveReport:
-        """Save all of it into one bundle; see `megacache.save`."""
-        return self._process.save(self._process.told(), Path(path))
+    def save(self, path: str | os.PathLike[str], *, only: Only | None = None) -> SaveReport:
+        """Save all of it, or one function, into one bundle; see `megacache.save`."""
+        return self._process.save(self._process.told(), Path(path), only=only)
 
 
 def _digests_in(recording: Recording) -> dict[str, None]:
@@ -271,24 +275,27 @@ def session(
     )
 
 
-def load(path: str | os.PathLike[str], *, trust_unknown: bool = False) -> LoadReport:
+def load(path: str | os.PathLike[str], *, trust_unknown: bool = False, only: Only | None = None) -> LoadReport:
     """Hand a bundle's artifacts to torch, in the session that is open now; nothing is saved.
 
     Args:
         path: The bundle.
         trust_unknown: Load also what came from torch's own container, which does not say on which CPU it was compiled.
+        only: One function, with its resume functions: itself, a compiled one, a module, a code object, or its name, as
+            `module.qualname`. None means all.
 
     Returns:
         What was loaded and what was refused, with a reason for each.
 
     Raises:
+        ArtifactNotFoundError: When the bundle has nothing of the function.
         IncompatibleError: When nothing could be loaded, since another system compiled it: another torch, Python, CPU.
         BundleError: When the bundle cannot be read; see `errors`.
         TorchError: When torch is absent or refuses the artifacts.
     """
     enable()
     current = process.open[-1]
-    report = current.load(path, trust_unknown=trust_unknown)
+    report = current.load(path, trust_unknown=trust_unknown, only=only)
     differences = current.incompatibilities()
     if differences and all(each.verdict == "refused" for each in report.verdicts):
         raise IncompatibleError(
@@ -298,17 +305,20 @@ def load(path: str | os.PathLike[str], *, trust_unknown: bool = False) -> LoadRe
     return report
 
 
-def save(path: str | os.PathLike[str]) -> SaveReport:
+def save(path: str | os.PathLike[str], *, only: Only | None = None) -> SaveReport:
     """Save everything that this process captured, of all sessions, into one bundle.
 
     Args:
         path: The bundle; what it already holds stays in it.
+        only: One function, with its resume functions: itself, a compiled one, a module, a code object, or its name, as
+            `module.qualname`. None means all.
 
     Raises:
         SessionError: When nothing was captured, since `enable()` was never called.
+        ArtifactNotFoundError: When nothing of the function was captured.
         BundleError: When the bundle cannot be written; see `errors`.
     """
-    return everything().save(path)
+    return everything().save(path, only=only)
 
 
 def export(path: str | os.PathLike[str]) -> int:

@@ -11,15 +11,17 @@ import sys
 import time
 import uuid
 import warnings
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
+from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 from megacache.autosave import Autosave
 from megacache.bundle import Bundle, SaveReport
+from megacache.bundle.narrow import Choice, narrowed_to
 from megacache.errors import MegacacheError, SessionError
 from megacache.explain import mismatches
 from megacache.model import Document, SessionInfo, Verdict
@@ -29,6 +31,9 @@ from megacache.views.units import count
 
 if TYPE_CHECKING:
     from megacache.process import Process
+
+Only = Callable[..., object] | CodeType | str
+"""One function: itself, a compiled one, a module, a code object, or its name, as `module.qualname`."""
 
 _LOAD_REPORT_ORDINAL = -1
 """The load report is one document of a session, rewritten by each save; it keeps one place of its own."""
@@ -149,18 +154,22 @@ class Session(Recorded):
 
     # -- what it does --------------------------------------------------------------------------------------------
 
-    def load(self, path: str | os.PathLike[str], *, trust_unknown: bool = False) -> LoadReport:
+    def load(
+        self, path: str | os.PathLike[str], *, trust_unknown: bool = False, only: Only | None = None
+    ) -> LoadReport:
         """Hand a bundle's artifacts to torch, each after its check.
 
         Args:
             path: The bundle.
             trust_unknown: Load also artifacts of which no system is recorded.
+            only: One function, as `megacache.load` takes it; None means all.
 
         Returns:
             A verdict per artifact, `loaded` or `refused`; `load_report` tells later what became of them.
 
         Raises:
             SessionError: When the session has not begun or is over.
+            ArtifactNotFoundError: When the bundle has nothing of the function.
             BundleError: When the bundle cannot be read; see `errors`.
             TorchError: When torch refuses the artifacts.
         """
@@ -170,7 +179,8 @@ class Session(Recorded):
             raise SessionError(f"session {self.name!r} is not open: load inside its `with` block")
         # Kept open, for its key components are what a miss is explained by.
         bundle = self._stack.enter_context(Bundle.open(path))
-        self._stored = bundle.recording()
+        stored = bundle.recording()
+        self._stored = stored if only is None else rows_of(stored, only)
         capture = self._process.capture
         capture.recorder.know_unproven(self._stored.artifacts)
         self._verdicts = (
@@ -309,6 +319,24 @@ class Session(Recorded):
         """Read a content of the loaded bundle or of this process: a miss is explained by both."""
         contents = self._process.capture.recorder.documents.contents
         return contents[sha256] if sha256 in contents else self._stored.read(sha256)
+
+
+def rows_of(recording: Recording, only: Only) -> Recording:
+    """Keep the rows of one function.
+
+    Args:
+        recording: The rows of any number of functions.
+        only: The function itself, a compiled one, a module, a code object, or its name, as `module.qualname`.
+
+    Raises:
+        ArtifactNotFoundError: When there is nothing of the function.
+        UsageError: When there is no Python code in it.
+    """
+    if isinstance(only, str):
+        return narrowed_to(recording, Choice(only))
+    from megacache.compiler.functions import choice_of
+
+    return narrowed_to(recording, choice_of(only))
 
 
 def _script() -> str | None:

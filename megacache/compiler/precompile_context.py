@@ -21,6 +21,7 @@ from megacache.compiler import versions
 from megacache.compiler.entry_pickles import pickled
 from megacache.compiler.entry_view import entry_view
 from megacache.compiler.entry_writer import EntryWriter
+from megacache.compiler.functions import key_of
 from megacache.compiler.precompile_entries import PRECOMPILE
 from megacache.errors import EntryNotFoundError
 from megacache.precompiled import Precompiled, PrecompiledBackend, PrecompiledEntry
@@ -137,39 +138,6 @@ class PrecompileContext(Precompiled):
 
         recording, contents = imported(data, __version__)
         return populated(replace(recording, read=contents.__getitem__), wanted, trust_unknown=trust_unknown)
-
-
-def key_of(function: Callable[..., Any]) -> str:
-    """Return the key under which torch keeps a function: a digest of its qualname and its first line.
-
-    Args:
-        function: The function, a compiled one, or a module.
-
-    Raises:
-        TorchError: When torch is absent or lacks a name that we need.
-
-    Source: `CompilePackage.source_id_from_fn`, `torch/_dynamo/package.py`, 2.13.0 to 2.15.0.
-    """
-    versions.check()
-    from torch._dynamo.package import CompilePackage
-
-    return CompilePackage.source_id_from_fn(innermost(function))
-
-
-def innermost(function: Any) -> Any:
-    """Return the function that torch compiles where it is asked to compile this one.
-
-    Args:
-        function: The function, a compiled one, or a module.
-    """
-    import torch
-    from torch._dynamo.eval_frame import OptimizedModule, innermost_fn
-
-    if isinstance(function, OptimizedModule):
-        function = function._orig_mod
-    if isinstance(function, torch.nn.Module):
-        function = function.forward
-    return innermost_fn(function)
 
 
 def _live() -> tuple[dict[str, Any], dict[str, Any]]:

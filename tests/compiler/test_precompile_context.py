@@ -8,7 +8,8 @@ import pytest
 
 from megacache.bundle import Bundle
 from megacache.bundle.torch_format import read_artifacts
-from megacache.compiler.precompile_context import PrecompileContext, key_of
+from megacache.compiler.functions import key_of
+from megacache.compiler.precompile_context import PrecompileContext
 from megacache.errors import EntryNotFoundError, EntryRefusedError, NotABundleError
 
 pytestmark = pytest.mark.torch
