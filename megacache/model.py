@@ -325,6 +325,23 @@ class Verdict:
     nearest_key: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProfiledSize:
+    """One size that torch's profile-guided optimization has seen: of which input of which function.
+
+    `cache_key` is that of the `pgo` artifact, `job:rank:tag`. `source` is the user's expression, such as `x.size(0)`.
+    `size` is a number, or `dynamic` once it changed; `was` is the number before that, where anything still tells it.
+    """
+
+    cache_key: str
+    filename: str
+    first_line: int
+    function: str
+    source: str
+    size: str
+    was: str | None = None
+
+
 GRAPH_NAMES = (
     "dynamo_graph",
     "joint_graph",
@@ -335,8 +352,8 @@ GRAPH_NAMES = (
 )
 """The documents that hold a graph as text, in the order in which torch makes them."""
 
-DOCUMENT_NAMES = (*GRAPH_NAMES, "output_code", "guards", "events", "load_report")
-"""All names a document may have. The last three are tables (see `recording.encode_rows`), the others text."""
+DOCUMENT_NAMES = (*GRAPH_NAMES, "output_code", "guards", "events", "profile", "load_report")
+"""All names a document may have. The last four are tables (see `recording.encode_rows`), the others text."""
 
 ARTIFACT_TYPES = ("precompile", "aot_autograd", "inductor", "autotune", "pgo")
 """Torch's artifact types, in the order in which a warm start is served from them."""

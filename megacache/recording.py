@@ -29,6 +29,7 @@ from megacache.model import (
     Event,
     GraphBreak,
     Guard,
+    ProfiledSize,
     RecompileReason,
     SessionInfo,
     SystemInfo,
@@ -90,13 +91,22 @@ class Recording:
         """What became of each artifact that a session offered to torch."""
         return self._decoded("load_report", Verdict)
 
+    @cached_property
+    def profiled_sizes(self) -> tuple[ProfiledSize, ...]:
+        """What torch's PGO has seen of each size: of each job the last state, which is the one that torch reads."""
+        states = {row.cache_key: each for each in self._tables("profile", ProfiledSize) for row in each}
+        return tuple(row for each in states.values() for row in each)
+
     def text(self, document: Document) -> str:
         """Return a document's content as text."""
         return self.read(document.content_sha256).decode("utf-8", "replace")
 
     def _decoded(self, name: str, row_class: type[Row]) -> tuple[Row, ...]:
+        return tuple(row for table in self._tables(name, row_class) for row in table)
+
+    def _tables(self, name: str, row_class: type[Row]) -> Iterable[Sequence[Row]]:
         found = (self.read(each.content_sha256) for each in self.documents if each.name == name)
-        return tuple(row for content in found for row in decode_rows(row_class, content))
+        return (decode_rows(row_class, content) for content in found)
 
 
 class Recorded(ABC):

@@ -19,6 +19,8 @@ Key = tuple[str, str]
 
 NEVER_LOOKED_UP = "never looked up"
 
+_UNLOGGED = ("autotune", "pgo")
+
 
 def settle(
     verdicts: Sequence[Verdict],
@@ -67,8 +69,8 @@ def _settled(verdict: Verdict, uses: Sequence[ArtifactUse]) -> Verdict:
 def _is_hit_of(verdict: Verdict, use: ArtifactUse) -> bool:
     if use.state == "hit":
         return use.content_sha256 in (None, verdict.content_sha256)
-    # Of autotune results torch logs no lookup, but records on a hit the very content that it read.
-    return use.state is None and use.artifact_type == "autotune" and use.content_sha256 == verdict.content_sha256
+    # Of these torch logs no lookup, but records on a hit the very content that it read.
+    return use.state is None and use.artifact_type in _UNLOGGED and use.content_sha256 == verdict.content_sha256
 
 
 def _rejection(use: ArtifactUse) -> str:

@@ -23,6 +23,7 @@ from megacache.model import (
     Event,
     GraphBreak,
     Guard,
+    ProfiledSize,
     SessionInfo,
     SystemInfo,
     Verdict,
@@ -179,6 +180,11 @@ class Tables:
     def events(self) -> DataFrame:
         """One row per span of work: the fields of `Event`."""
         return _rows(self.recording.events, Event)
+
+    @cached_property
+    def profile(self) -> DataFrame:
+        """One row per size that torch's PGO has seen, of the last state of each job: the fields of `ProfiledSize`."""
+        return _rows(self.recording.profiled_sizes, ProfiledSize)
 
     @cached_property
     def verdicts(self) -> DataFrame:

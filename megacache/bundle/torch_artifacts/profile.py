@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from megacache.bundle.placeholders import PickledObject, Value
 from megacache.bundle.torch_artifacts.graphs import Place
 from megacache.bundle.torch_artifacts.plain_values import MOST_ROWS, number, text
+from megacache.model import ProfiledSize
 from megacache.views.names import plain_source
 
 DYNAMIC = "dynamic"
@@ -49,6 +50,26 @@ class Profile:
                 change = f", was {was}" if was else ""
                 found.append(f"{plain_source(key[1])} in {key[0].function} is dynamic{change}")
         return tuple(found)
+
+    def rows(self, cache_key: str, known: Mapping[tuple[Place, str], str]) -> tuple[ProfiledSize, ...]:
+        """Return each size as a row.
+
+        Args:
+            cache_key: That of the artifact.
+            known: The numbers that they were in earlier states of the same job.
+        """
+        return tuple(
+            ProfiledSize(
+                cache_key=cache_key,
+                filename=place.filename,
+                first_line=place.line,
+                function=place.function,
+                source=plain_source(source),
+                size=size,
+                was=(known.get((place, source)) or self.excluded.get((place, source))) if size == DYNAMIC else None,
+            )
+            for (place, source), size in self.sizes.items()
+        )
 
     @property
     def numbers(self) -> dict[tuple[Place, str], str]:

@@ -226,6 +226,16 @@ class TorchRows:
                 )
                 counts[each.compile_id or ""] += 1
 
+    def _profiles(self) -> Iterator[Document]:
+        """Yield every state of profile-guided optimization, each with what the earlier ones of its job still tell."""
+        numbers: dict[str, dict[tuple[Place, str], str]] = defaultdict(dict)
+        for artifact, entry in zip(self._artifacts, self._entries, strict=True):
+            if isinstance(entry.content, Profile) and entry.content.sizes:
+                known = numbers[artifact.cache_key]
+                rows = entry.content.rows(artifact.cache_key, known)
+                known |= entry.content.numbers
+                yield self._document("profile", encode_rows(rows).decode(), None, None, None)
+
     def _documents(self) -> Iterator[Document]:
         for each in self._placing.compiles:
             conditions = each.guards.conditions if each.guards else ()
@@ -244,6 +254,7 @@ class TorchRows:
                 for name, content in (("post_grad_graph", half.post_grad_graph), ("output_code", half.source_code)):
                     if content:
                         yield self._document(name, content, lowering.compile_id, lowering.backend_id, kind)
+        yield from self._profiles()
 
     def _document(
         self, name: str, content: str, compile_id: str | None, backend_id: str | None, kind: str | None
