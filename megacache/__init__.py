@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from megacache.bundle import Bundle, merge
+    from megacache.compiled import CompiledArtifact, standalone_compile
     from megacache.compiler.dynamo_store import BundleDynamoStore
     from megacache.compiler.precompile_context import PrecompileContext
     from megacache.errors import MegacacheError
@@ -28,6 +29,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Bundle",
     "BundleDynamoStore",
+    "CompiledArtifact",
     "Explorer",
     "LoadReport",
     "MegacacheError",
@@ -43,12 +45,14 @@ __all__ = [
     "merge",
     "save",
     "session",
+    "standalone_compile",
 ]
 
 # The session room is called `sessions`: a submodule `session` would take the place of the function of that name.
 _HOMES = {
     "Bundle": "megacache.bundle",
     "BundleDynamoStore": "megacache.compiler.dynamo_store",
+    "CompiledArtifact": "megacache.compiled",
     "Explorer": "megacache.explorer.widget",
     "LoadReport": "megacache.report",
     "MegacacheError": "megacache.errors",
@@ -62,6 +66,7 @@ _HOMES = {
     "merge": "megacache.bundle",
     "save": "megacache.process",
     "session": "megacache.process",
+    "standalone_compile": "megacache.compiled",
 }
 
 

@@ -40,7 +40,12 @@ _LOAD_REPORT_ORDINAL = -1
 
 
 class Session(Recorded):
-    """One capture window; make it with `megacache.session`."""
+    """One capture window; make it with `megacache.session`.
+
+    Attributes:
+        name: For people.
+        parts: Sessions of single calls within it, such as of `standalone_compile`; they are shown and saved with it.
+    """
 
     def __init__(
         self,
@@ -60,6 +65,7 @@ class Session(Recorded):
         self.is_ambient = is_ambient
         self.bundle_path = Path(bundle) if bundle is not None else None
         self.save_report: SaveReport | None = None
+        self.parts: list[Session] = []
         if autosave and bundle is None:
             raise SessionError(f"session {name!r} has no bundle to save itself into: give it one")
         self.autosave = Autosave(self._save_what_there_is, self._has_news) if autosave else None
@@ -313,7 +319,7 @@ class Session(Recorded):
         return has_news
 
     def _captured(self) -> Recording:
-        return self._process.capture.recording((self.info.session_id,))
+        return self._process.capture.recording(tuple(each.info.session_id for each in (self, *self.parts)))
 
     def _read_any(self, sha256: str) -> bytes:
         """Read a content of the loaded bundle or of this process: a miss is explained by both."""

@@ -28,6 +28,7 @@ MAY_IMPORT = {
     "sessions": {*GROUND, "autosave", "views", "explain", "bundle", "compiler", "process"},
     "traces": {*GROUND, "views", "explain", "bundle", "compiler"},
     "process": {*GROUND, "views", "explain", "bundle", "compiler", "sessions"},
+    "compiled": {*GROUND, "bundle", "compiler", "sessions", "process"},
     "explorer": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
     "magics": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
     "cli": {*GROUND, "views", "explain", "bundle", "traces"},

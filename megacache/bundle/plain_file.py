@@ -24,7 +24,7 @@ def write(path: Path, content: bytes) -> None:
     Raises:
         BundleNotWritableError: When the place cannot be written, or a bundle would be lost.
     """
-    if path.suffix == ".megacache" or _is_database(path):
+    if path.suffix == ".megacache" or is_database(path):
         message = f"{path} is or names a bundle, which an export would destroy; choose another name, or save() into it"
         raise BundleNotWritableError(message, path=str(path))
     try:
@@ -56,7 +56,8 @@ def _umask() -> int:
     return mask
 
 
-def _is_database(path: Path) -> bool:
+def is_database(path: Path) -> bool:
+    """Say whether a file begins as SQLite's do, as every bundle does."""
     if not path.is_file():
         return False
     with path.open("rb") as file:

@@ -63,7 +63,7 @@ def read_artifacts(data: bytes) -> list[TorchArtifact]:
         raise NotABundleError(message)
     if zlib.crc32(memoryview(data)[_CHECKSUM:]) != int.from_bytes(data[:_CHECKSUM]):
         raise _corrupt("their checksum is wrong")
-    scanner = _Scanner(data)
+    scanner = Scanner(data, _HEADER)
     artifacts: list[TorchArtifact] = []
     while not scanner.is_at_end:
         artifact_type = scanner.text()
@@ -93,24 +93,45 @@ def write_artifacts(artifacts: Iterable[TorchArtifact]) -> bytes:
     return zlib.crc32(body).to_bytes(_CHECKSUM) + body
 
 
-class _Scanner:
-    """Reads the body from front to end and never past it."""
+class Scanner:
+    """Reads numbers, pieces and texts from front to end and never past it.
 
-    def __init__(self, data: bytes) -> None:
+    Args:
+        data: All bytes.
+        at: Where to begin.
+    """
+
+    def __init__(self, data: bytes, at: int) -> None:
         self._data = data
-        self._at = _HEADER
+        self._at = at
 
     @property
     def is_at_end(self) -> bool:
+        """Say whether all was read."""
         return self._at == len(self._data)
 
     def number(self) -> int:
+        """Read a number of 8 bytes.
+
+        Raises:
+            CorruptBundleError: When the bytes end before it does.
+        """
         return int.from_bytes(self._take(8))
 
     def piece(self) -> bytes:
+        """Read bytes that are preceded by their length.
+
+        Raises:
+            CorruptBundleError: When the bytes end before they do.
+        """
         return self._take(self.number())
 
     def text(self) -> str:
+        """Read a text.
+
+        Raises:
+            CorruptBundleError: When it is none, or the bytes end before it does.
+        """
         try:
             return b64decode(self.piece(), validate=True).decode("utf-8")
         except (binascii.Error, UnicodeDecodeError) as error:

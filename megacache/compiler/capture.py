@@ -64,13 +64,8 @@ class Capture:
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What went wrong inside megacache while torch compiled."""
-        return (
-            *self._taps.faults,
-            *self.precompile.faults,
-            *self.kernels.faults,
-            *self.outside.faults,
-            *self.recorder.faults,
-        )
+        rooms = (self._taps, self.precompile, self.kernels, self.outside, self.recorder)
+        return tuple(fault for room in rooms for fault in room.faults)
 
     def start(self) -> None:
         """Begin to listen; a second call does nothing."""

@@ -20,7 +20,13 @@ from functools import wraps
 from typing import Any
 
 from megacache.compiler import versions
-from megacache.compiler.raw_events import ArtifactBypassed, ArtifactRecorded, OutsideEnded, OutsideStarted
+from megacache.compiler.raw_events import (
+    ArtifactBypassed,
+    ArtifactRecorded,
+    ArtifactServed,
+    OutsideEnded,
+    OutsideStarted,
+)
 from megacache.compiler.taps import Fault, Sink, _current_compile_id
 from megacache.compiler.whole_files import function_file, pair_file, standalone_file
 from megacache.errors import TorchError
@@ -95,6 +101,16 @@ class Outside:
             yield
         finally:
             self._sink(OutsideEnded(compile_id=None))
+
+    def served(self, artifact_type: str, name: str, sha256: str) -> None:
+        """Say that a whole thing was loaded.
+
+        Args:
+            artifact_type: One of `model.WHOLE_TYPES`.
+            name: Its key.
+            sha256: The digest of its content, in hexadecimal.
+        """
+        self._sink(ArtifactServed(compile_id=None, artifact_type=artifact_type, cache_key=name, content_sha256=sha256))
 
     # -- what is attached ----------------------------------------------------------------------------------------
 

@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from megacache.compiler import versions
 from megacache.compiler.kernel_content import encode, header_of, library_of
@@ -87,10 +87,10 @@ def unpack(artifact: Any, path: Path) -> None:
     _asked("CompiledArtifact.save", lambda: artifact.save(path=str(path), format="unpacked"))
 
 
-def _loaded(path: Path, file_format: str) -> Any:
-    from torch._inductor import CompiledArtifact
+def _loaded(path: Path, file_format: Literal["binary", "unpacked"]) -> Any:
+    from torch._inductor.standalone_compile import CompiledArtifact
 
-    return _asked("CompiledArtifact.load", lambda: CompiledArtifact.load(path=str(path), format=file_format))  # type: ignore[arg-type]
+    return _asked("CompiledArtifact.load", lambda: CompiledArtifact.load(path=str(path), format=file_format))
 
 
 # -- functions of aot_compile ------------------------------------------------------------------------------------
@@ -158,20 +158,18 @@ def load_pair(content: bytes) -> Any:
         TorchError: When this release has no `torch.compiler.precompile.load` for files, or torch cannot load them.
         CorruptBundleError: When the content is damaged.
     """
-    check_precompile()
-    import torch
-
+    precompile = check_precompile()
     code, cache = str(header_of(content)["python_code"]), library_of(content)
     with tempfile.TemporaryDirectory(prefix="megacache-") as folder:
         source, beside = Path(folder) / "artifact.py", Path(folder) / "artifact.cache"
         source.write_bytes(code.encode())
         beside.write_bytes(cache)
         with _quiet("torch._precompile"):  # it warns of what it runs; whoever loads was told so by us
-            return _asked("torch.compiler.precompile.load", lambda: torch.compiler.precompile.load(source, beside))
+            return _asked("torch.compiler.precompile.load", lambda: precompile.load(source, beside))
 
 
-def check_precompile() -> None:
-    """Check that this torch loads the two files of a precompile capture.
+def check_precompile() -> Any:
+    """Return `torch.compiler.precompile`, where it captures into files and loads them.
 
     Raises:
         TorchError: When it does not: 2.13 has no such function, 2.14 one that takes no files.
@@ -179,12 +177,14 @@ def check_precompile() -> None:
     versions.check()
     import torch
 
-    if not hasattr(getattr(torch.compiler, "precompile", None), "capture"):
+    precompile = getattr(torch.compiler, "precompile", None)
+    if not hasattr(precompile, "capture"):
         raise TorchError(
             f"torch {torch.__version__} has no torch.compiler.precompile.capture and load, which came with 2.15: "
             "load it there",
             torch_version=str(torch.__version__),
         )
+    return precompile
 
 
 # -- what they have in common ------------------------------------------------------------------------------------
