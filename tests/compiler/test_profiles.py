@@ -1,4 +1,4 @@
-"""Profiles: what PGO has seen is a table; the next process of the job starts from it, another is told why it does not."""
+"""Profiles: what PGO has seen is a table; the next process of the job starts from it, another one is told why not."""
 
 import json
 
