@@ -10,8 +10,9 @@ export class Haystack {
     this.#starts = startsOf(this.#text, texts.length);
   }
 
-  /** Set 1 for each text that holds a word, which is in lower case. */
+  /** Set 1 for each text that holds a word, which is in lower case; an empty word is in none. */
   mark(word: string, found: Uint8Array): void {
+    if (!word) return;
     const starts = this.#starts;
     let place = 0;
     let at = this.#text.indexOf(word);

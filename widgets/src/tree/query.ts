@@ -29,7 +29,11 @@ export function parseQuery(text: string): Query {
   for (const [term, filter = "", quoted, bare] of line.matchAll(TERM)) {
     const list = FILTERS.get(filter);
     if (!list) query.words.push(quoted !== undefined && !filter ? quoted : term);
-    else query[list].push(quoted === undefined ? bare!.split(",").filter(Boolean) : [quoted]);
+    else {
+      const wanted = quoted === undefined ? bare!.split(",").filter(Boolean) : [quoted].filter(Boolean);
+      // While `reason:"` is being typed, nothing has to be found yet.
+      if (wanted.length) query[list].push(wanted);
+    }
   }
   return { ...query, words: query.words.filter((word) => word && !isUnfinished(word)) };
 }

@@ -24,6 +24,8 @@ describe("a query", () => {
   it("asks for nothing while a filter is being typed", () => {
     expect(search(tree, parseQuery("  state: "), false)).toBeNull();
     expect(search(tree, parseQuery('reason:'), false)).toBeNull();
+    expect(search(tree, parseQuery('reason:"'), false)).toBeNull();
+    expect(search(tree, parseQuery('type:"" state:, reason:""'), false)).toBeNull();
   });
 });
 
