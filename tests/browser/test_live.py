@@ -210,6 +210,7 @@ def test_the_bundle_is_downloaded_and_verifies(explorer, tmp_path):
 def test_the_exported_page_needs_no_network(explorer, new_page, tmp_path):
     with explorer.page.expect_download() as download:
         export_html(explorer)
+    expect(explorer.get_by_role("button", name="More")).to_be_focused()  # as before the dialog
     path = tmp_path / "explorer.html"
     download.value.save_as(path)
     opened = Opened(new_page())
@@ -226,6 +227,9 @@ def test_the_exported_page_needs_no_network(explorer, new_page, tmp_path):
 def test_a_path_opens_in_a_second_explorer(trained):
     trained.run(2)
     expect(trained.explorer(2).get_by_role("heading", level=1)).to_contain_text("train")
+    for index in (1, 2):  # a choice in one is none in the other
+        expect(trained.explorer(index).get_by_role("radio", name="Functions")).to_be_checked()
+        expect(trained.explorer(index).get_by_role("radio", name="Compiles")).to_be_checked()
 
 
 def test_a_bundle_is_loaded_from_its_own_explorer(trained):

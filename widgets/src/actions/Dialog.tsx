@@ -1,7 +1,9 @@
 /** Dialog: a form above everything else, from which Escape and two buttons lead back. */
 
 import type { ComponentChildren } from "preact";
-import { useId, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
+
+import { useOwnId } from "../ids";
 
 interface Props {
   readonly title: string;
@@ -15,11 +17,15 @@ interface Props {
 
 /** Render a dialog and open it. */
 export function Dialog({ title, verb, isReady = true, onSubmit, onClose, children }: Props) {
-  const id = useId();
+  const id = useOwnId();
   const box = useRef<HTMLDialogElement>(null);
-  // Closed by the browser, so that the focus goes back to where it was.
+  // Closed by the browser, also when it is done and taken away, so that the focus goes back to where it was.
   const close = () => box.current!.close();
-  useLayoutEffect(() => box.current!.showModal(), []);
+  useLayoutEffect(() => {
+    const dialog = box.current!;
+    dialog.showModal();
+    return () => dialog.close();
+  }, []);
 
   function submit(event: Event): void {
     event.preventDefault();

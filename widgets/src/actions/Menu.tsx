@@ -1,6 +1,8 @@
 /** Menu: a button that opens a list of actions, after the WAI-ARIA pattern of a menu button. */
 
-import { useEffect, useId, useLayoutEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
+
+import { useOwnId } from "../ids";
 
 /** One action. */
 export interface MenuItem {
@@ -16,7 +18,7 @@ interface Props {
 
 /** Render the button, and the list while it is open. */
 export function Menu({ label, items, isBusy }: Props) {
-  const id = useId();
+  const id = useOwnId();
   const box = useRef<HTMLDivElement>(null);
   const [isOpen, setIsOpen] = useState(false);
   const button = () => box.current!.querySelector<HTMLElement>("[aria-haspopup]")!;

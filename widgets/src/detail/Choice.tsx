@@ -1,6 +1,6 @@
 /** Choice: a few words side by side, one of them chosen; the arrow keys are those of native radio buttons. */
 
-import { useId } from "preact/hooks";
+import { useOwnId } from "../ids";
 
 /** Render a choice; `options` are ids with their words. */
 export function Choice<T extends string>({ label, options, chosen, onChoose }: {
@@ -9,7 +9,7 @@ export function Choice<T extends string>({ label, options, chosen, onChoose }: {
   chosen: T;
   onChoose: (id: T) => void;
 }) {
-  const name = useId();
+  const name = useOwnId();
   return (
     <fieldset class="mc-choice">
       <legend class="mc-spoken">{label}</legend>

@@ -1,9 +1,10 @@
 /** Tabs: a row of tabs with one panel below, after the WAI-ARIA pattern with roving focus. */
 
 import type { ComponentChildren, Ref } from "preact";
-import { useId, useRef } from "preact/hooks";
+import { useRef } from "preact/hooks";
 
 import { formatCount } from "../format";
+import { useOwnId } from "../ids";
 
 /** One tab; an empty one keeps its place and cannot be chosen. */
 export interface Tab {
@@ -27,7 +28,7 @@ interface Props {
 
 /** Render the row and the panel of the chosen tab. */
 export function Tabs({ label, tabs, chosen, onChoose, panelRef, children }: Props) {
-  const base = useId();
+  const base = useOwnId();
   const row = useRef<HTMLDivElement>(null);
 
   function onKeyDown(event: KeyboardEvent): void {

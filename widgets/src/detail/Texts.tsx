@@ -1,9 +1,10 @@
 /** Texts: the graphs or the generated code of a node, as a list with sizes and one of them below it. */
 
-import { useId, useState } from "preact/hooks";
+import { useState } from "preact/hooks";
 
 import { formatBytes } from "../format";
 import type { TextReference } from "../host";
+import { useOwnId } from "../ids";
 import { CodeView } from "./CodeView";
 import { type Shelf, usePart } from "./shelf";
 import { Shown } from "./Shown";
@@ -33,7 +34,7 @@ function TextList({ references, chosen, onChoose }: {
   chosen: number;
   onChoose: (at: number) => void;
 }) {
-  const name = useId();
+  const name = useOwnId();
   return (
     <fieldset class="mc-texts">
       <legend class="mc-spoken">Which text is shown</legend>

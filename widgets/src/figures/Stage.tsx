@@ -4,8 +4,9 @@
  */
 
 import type { ComponentChildren } from "preact";
-import { useId, useLayoutEffect, useMemo, useRef } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef } from "preact/hooks";
 
+import { useOwnId } from "../ids";
 import { type Palette, paletteOf, useTheme } from "./palette";
 import { type Point, usePointer } from "./pointer";
 import { useScrollTop, useSize } from "./size";
@@ -55,7 +56,7 @@ export function Stage(props: Props) {
   const theme = useTheme(scroller);
   const colour = useMemo(() => scroller.current && paletteOf(scroller.current), [theme, size]);
   const pointer = usePointer(scroller, top, props);
-  const helpId = useId();
+  const helpId = useOwnId();
 
   useLayoutEffect(() => {
     const context = canvas.current?.getContext("2d");

@@ -1,7 +1,8 @@
 /** Tree: the lines that are seen, of any number, after the WAI-ARIA pattern of a tree view. */
 
-import { useId, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 
+import { useOwnId } from "../ids";
 import { useAnchor } from "./anchor";
 import { TreeKeys } from "./keys";
 import type { TreeModel } from "./model";
@@ -18,7 +19,7 @@ interface Props {
 
 /** Render the tree that a view shows. */
 export function Tree({ view, tree, rows }: Props) {
-  const base = useId();
+  const base = useOwnId();
   const scroller = useRef<HTMLDivElement>(null);
   const keys = useMemo(() => new TreeKeys(view), [view]);
   const [window, measure] = useWindow(scroller);
