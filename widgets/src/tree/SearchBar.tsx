@@ -56,7 +56,7 @@ function Problems({ view }: { view: TreeView }) {
     <Chip
       isOn={isOn}
       isEmpty={!problems && !isOn}
-      title={problems ? "Show only what failed or was refused" : "Nothing failed, nothing was refused"}
+      title={problems ? "Show only graph breaks, recompiles, and what failed or was refused" : "No graph break, no recompile, nothing failed or was refused"}
       onClick={() => view.showProblems(!isOn)}
     >
       Problems {formatCount(problems)}

@@ -15,6 +15,9 @@ export interface Found {
 
 type Haystacks = Readonly<Record<"name" | "detail", Haystack>>;
 
+/** What a reader who looks for problems wants to see even where all went well: it costs time each time. */
+const PROBLEM_KINDS = new Set(["graph_break", "recompile"]);
+
 // Made at the first search, not with the model: a tree that grows is replaced twice a second.
 const haystacksOf = new WeakMap<TreeModel, Haystacks>();
 
@@ -22,7 +25,7 @@ const haystacksOf = new WeakMap<TreeModel, Haystacks>();
 export function search(tree: TreeModel, query: Query, onlyProblems: boolean): Found | null {
   if (isEmptyQuery(query) && !onlyProblems) return null;
   const isHit = new Uint8Array(tree.count).fill(1);
-  if (onlyProblems) keep(isHit, tree.state, places(tree.states, (state) => state.isProblem));
+  if (onlyProblems) keepProblems(isHit, tree);
   for (const states of query.states) keep(isHit, tree.state, places(tree.states, ({ word }) => begins(word, states)));
   for (const types of query.types) keepTypes(isHit, tree, types);
   for (const word of query.words) keepWord(isHit, tree, word);
@@ -30,11 +33,12 @@ export function search(tree: TreeModel, query: Query, onlyProblems: boolean): Fo
   return found(tree, isHit);
 }
 
-/** Return the problems that are nobody else's: nodes in a state of trouble with none such below. */
+/** Return how many problems there are: graph breaks, recompiles, and trouble that nothing below it brought. */
 export function problemCount(tree: TreeModel): number {
-  const isWanted = places(tree.states, (state) => state.isProblem);
-  const { isHit, hasHitBelow } = found(tree, tree.state.map((state) => isWanted[state]!));
-  return isHit.reduce((count, hit, place) => count + (hit && !hasHitBelow[place] ? 1 : 0), 0);
+  const isTrouble = places(tree.states, (state) => state.isProblem);
+  const isOfKind = places(tree.kinds, (kind) => PROBLEM_KINDS.has(kind));
+  const { isHit, hasHitBelow } = found(tree, tree.state.map((state) => isTrouble[state]!));
+  return isHit.reduce((count, hit, place) => count + (isOfKind[tree.kind[place]!] || (hit && !hasHitBelow[place]) ? 1 : 0), 0);
 }
 
 function found(tree: TreeModel, isHit: Uint8Array): Found {
@@ -71,6 +75,14 @@ function keepTypes(isHit: Uint8Array, tree: TreeModel, types: readonly string[])
   const isOfKind = places(tree.kinds, (kind) => begins(plain(kind), wanted));
   for (let place = 0; place < tree.count; place += 1) {
     isHit[place]! &= isLabelled[tree.label[place]!]! | isOfKind[tree.kind[place]!]!;
+  }
+}
+
+function keepProblems(isHit: Uint8Array, tree: TreeModel): void {
+  const isTrouble = places(tree.states, (state) => state.isProblem);
+  const isOfKind = places(tree.kinds, (kind) => PROBLEM_KINDS.has(kind));
+  for (let place = 0; place < tree.count; place += 1) {
+    isHit[place]! &= isTrouble[tree.state[place]!]! | isOfKind[tree.kind[place]!]!;
   }
 }
 

@@ -64,8 +64,8 @@ describe("a search", () => {
   });
 
   it("shows problems, and counts those that are nobody else's", () => {
-    expect(hits("", true)).toEqual(["mean_pool", "2/0"]);
-    expect(problemCount(tree)).toBe(1);
+    expect(hits("", true)).toEqual(["0/1", "call to print", "mean_pool", "2/0"]);
+    expect(problemCount(tree)).toBe(3);
   });
 
   it("takes under 50 ms at 100,000 nodes", () => {
