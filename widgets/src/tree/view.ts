@@ -37,16 +37,20 @@ export class TreeView {
   /** During a search what leads to a hit is open; these are the exceptions that the reader made. */
   readonly #exceptions = signal<ReadonlySet<number>>(new Set());
   readonly #shown = new Map<Grouping, TreeModel>();
+  /** Whether the reader has closed something: from then on nothing opens by itself but what is new at the top. */
+  #isTended = false;
 
   /** Show a tree for the first time or again; what was open and selected stays so. */
   show(tree: TreeModel, grouping: Grouping): void {
     const before = this.#shown.get(grouping);
     this.#shown.set(grouping, tree);
-    const fresh = before?.count ? tree.roots.filter((root) => before.placeOf(tree.id[root]!) < 0) : opening(tree);
+    const isKept = this.#isTended && before?.count;
+    const fresh = isKept ? tree.roots.filter((root) => before.placeOf(tree.id[root]!) < 0) : opening(tree);
     this.#add(tree, fresh);
     this.tree.value = tree;
-    // While a cell runs the kernel has no time for details; later one is better than an empty pane.
-    if (this.selected.value === null && tree.count && !tree.summary.isLive) this.selected.value = tree.id[firstFunction(tree)]!;
+    // While a cell fills the tree nothing is selected: what comes first is seldom what the reader looks for.
+    const isFilling = tree.summary.isLive && (before !== undefined || firstFunction(tree) < 0);
+    if (this.selected.value === null && tree.count && !isFilling) this.selected.value = tree.id[Math.max(0, firstFunction(tree))]!;
   }
 
   isOpen(place: number): boolean {
@@ -60,6 +64,7 @@ export class TreeView {
     const tree = this.tree.value!;
     const turned = places.filter((place) => tree.hasChildren(place) && this.isOpen(place) !== isOpen);
     const list = this.found.value ? this.#exceptions : this.#open;
+    if (!isOpen && !this.found.value) this.#isTended = true;
     list.value = toggled(list.value, turned.map((place) => tree.id[place]!));
   }
 
@@ -144,8 +149,9 @@ function opening(tree: TreeModel): number[] {
   return open;
 }
 
+/** Return the place of the first function, or -1 where there is none. */
 function firstFunction(tree: TreeModel): number {
-  return Math.max(0, tree.kind.indexOf(tree.kinds.indexOf("function")));
+  return tree.kind.indexOf(tree.kinds.indexOf("function"));
 }
 
 function toggled(set: ReadonlySet<number>, ids: readonly number[]): ReadonlySet<number> {

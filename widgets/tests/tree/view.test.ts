@@ -13,6 +13,7 @@ function names(): string[] {
 }
 
 const place = (name: string) => view.tree.value!.name.indexOf(name);
+const live = (...below: Node[]) => new TreeModel(columnsOf([session(...below)], { isLive: true }));
 const session = (...below: Node[]): Node => ({ id: 1000, kind: "session", name: "session", below });
 
 beforeEach(() => {
@@ -33,10 +34,19 @@ describe("at first", () => {
     expect(names()).toHaveLength(1 + Math.ceil(10_000 / 91));
   });
 
-  it("nothing is selected while a cell runs", () => {
+  it("nothing is selected while a cell fills it", () => {
     view = new TreeView();
-    view.show(new TreeModel(columnsOf(ENCODER, { isLive: true })), "functions");
+    view.show(live(), "functions");
+    view.show(live(...ENCODER), "functions");
     expect(view.selected.value).toBeNull();
+    view.show(treeOf(session(...ENCODER)), "functions");
+    expect(view.selected.value).toBe(1);
+  });
+
+  it("what was captured before is selected, although more may come", () => {
+    view = new TreeView();
+    view.show(live(...ENCODER), "functions");
+    expect(view.selected.value).toBe(1);
   });
 });
 
@@ -55,6 +65,16 @@ describe("a tree that grows", () => {
     view.show(treeOf(), "functions");
     view.show(treeOf(session(...ENCODER)), "functions");
     expect(names().slice(0, 2)).toEqual(["session", "BertModel.forward"]);
+  });
+
+  it("opens further as it grows, until something is closed", () => {
+    view = new TreeView();
+    view.show(live(), "functions");
+    view.show(live(...ENCODER.slice(0, 1)), "functions");
+    expect(names()).toContain("craqlrzex7go.so");
+    view.toggle(place("BertModel.forward"));
+    view.show(live(...ENCODER), "functions");
+    expect(names()).toEqual(["session", "BertModel.forward", "mean_pool", "cosine"]);
   });
 
   it("does not open again what was closed when the grouping is changed and back", () => {
@@ -110,7 +130,8 @@ describe("a search", () => {
 
   it("shows only problems, and all again", () => {
     view.showProblems(true);
-    expect(names()).toEqual(["mean_pool", "2/0"]);
+    expect(names().slice(0, 2)).toEqual(["BertModel.forward", "0/1"]);
+    expect(names().slice(-3)).toEqual(["call to print", "mean_pool", "2/0"]);
     view.showAll();
     expect(names()).toHaveLength(view.tree.value!.count);
   });
