@@ -3,6 +3,7 @@
 import { Choice } from "../detail/Choice";
 import type { Grouping } from "../host";
 import type { Loading } from "./loading";
+import type { TreeModel } from "./model";
 import { SearchBar } from "./SearchBar";
 import { Tree } from "./Tree";
 import type { TreeView } from "./view";
@@ -23,7 +24,7 @@ interface Props {
 export function TreePane({ view, loading, grouping, onGroup }: Props) {
   const [tree, rows] = [view.tree.value, view.rows.value];
   return (
-    <div class="mc-tree-pane">
+    <div class={`mc-tree-pane ${tree && isBare(tree) ? "mc-tree-bare" : ""}`}>
       <SearchBar view={view} />
       <div class="mc-heads">
         <Choice label="Grouped by" options={GROUPINGS} chosen={grouping} onChoose={onGroup} />
@@ -50,7 +51,7 @@ function Instead({ view, loading }: { view: TreeView; loading: Loading }) {
     );
   }
   if (!tree) return <p class="mc-empty mc-waiting" role="status">Loading the tree…</p>;
-  if (!tree.count) return <p class="mc-empty">Nothing was compiled yet. Run a cell that calls a compiled function.</p>;
+  if (isBare(tree)) return <p class="mc-empty">Nothing was compiled yet. Run a cell that calls a compiled function.</p>;
   if (view.found.value?.count !== 0) return null;
   return (
     <div class="mc-empty">
@@ -58,4 +59,9 @@ function Instead({ view, loading }: { view: TreeView; loading: Loading }) {
       <button type="button" class="mc-button" onClick={() => view.showAll()}>Show all lines</button>
     </div>
   );
+}
+
+/** Whether a tree holds nothing but sessions in which nothing happened. */
+function isBare(tree: TreeModel): boolean {
+  return tree.roots.length === tree.count && tree.roots.every((root) => tree.kindOf(root) === "session");
 }

@@ -172,10 +172,11 @@ describe("the search", () => {
 
   it("shows problems with a chip that says how many there are", async () => {
     const chip = page.all(".mc-chip")[0]!;
-    expect(chip.textContent).toBe("Problems 1");
+    expect(chip.textContent).toBe("Problems 3");
     await page.click(chip);
     expect(chip.getAttribute("aria-pressed")).toBe("true");
-    expect(lines()).toHaveLength(2);
+    expect(lines().some((line) => line.textContent.includes("mean_pool"))).toBe(true);
+    expect(lines().some((line) => line.textContent.includes("cosine"))).toBe(false);
   });
 });
 
@@ -183,6 +184,10 @@ describe("instead of a tree", () => {
   it("stands what to do when nothing was compiled", async () => {
     await show(treeOf());
     expect(page.text).toContain("Nothing was compiled yet. Run a cell");
+    await show(treeOf({ kind: "session", name: "empty" }));
+    expect(page.text).toContain("Nothing was compiled yet. Run a cell");
+    await show(treeOf({ kind: "session", name: "full", below: [{ name: "f" }] }));
+    expect(page.text).not.toContain("Nothing was compiled yet");
     expect(page.all(".mc-chip")[0]!.getAttribute("aria-disabled")).toBe("true");
   });
 
