@@ -19,13 +19,17 @@ const MARKS = {
 type Mark = keyof typeof MARKS;
 type Line = SourcePart["lines"][number];
 
-/** Render what was found in a node, then the source it is about. */
+/** Render the source that a node is about, with what was found in it. */
 export function Source({ shelf, node }: { shelf: Shelf; node: NodeDetail }) {
   const answer = usePart(shelf, "source", node.source);
+  const { findings } = node.overview;
+  // Several would push the source out of sight; each is told beside its line as well.
+  const isOnTop = findings.length === 1;
   return (
     <>
-      <Findings findings={node.overview.findings} />
+      {isOnTop && <Findings findings={findings} />}
       <Shown answer={answer} what="the source">{(part) => <Lines part={part} here={node.line} />}</Shown>
+      {!isOnTop && <Findings findings={findings} />}
     </>
   );
 }
