@@ -35,6 +35,8 @@ async function load(host: Host): Promise<Plotly> {
 /** Return the layout of a figure in the colours of the theme. */
 export function themedLayout(layout: FigurePart["layout"], text: string, line: string): Record<string, unknown> {
   const themed: Record<string, unknown> = { ...layout };
+  // The choice above the figure names it, and the room is scarce.
+  delete themed["title"];
   themed["font"] = { ...(layout["font"] as object | undefined), color: text };
   for (const axis of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
     themed[axis] = { ...(layout[axis] as object), gridcolor: line, linecolor: line };
