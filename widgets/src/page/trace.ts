@@ -1,4 +1,8 @@
-/** Trace: a timeline as JSON that Perfetto and Chrome open; `megacache/explorer/trace.py` writes the same. */
+/**
+ * Trace: a timeline as JSON that Perfetto and Chrome open, as `megacache/explorer/trace.py` writes it.
+ *
+ * A page knows no more than its timeline: its sessions are one process, one after the other.
+ */
 
 import type { TimelinePart } from "../host";
 
