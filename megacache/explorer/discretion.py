@@ -14,7 +14,8 @@ from megacache.views.names import without_home
 Value = TypeVar("Value")
 
 _ENVIRONMENT = re.compile(r"\b(environb?|getenv|putenv|setenv)\b(?!\s*is left out)[^\n]*")
-_SECRET = re.compile(r"key|token|secret|passw|credential|auth|cookie|session", re.IGNORECASE)
+# Not `session` alone: it names the notebook in Jupyter, and on a desktop a word such as `ubuntu`.
+_SECRET = re.compile(r"key|token|secret|passw|credential|auth|cookie|session_?id", re.IGNORECASE)
 _SHORTEST_SECRET = 6
 _LONGEST_REPEATED = 200
 

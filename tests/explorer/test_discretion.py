@@ -26,6 +26,12 @@ def test_the_value_of_a_secret_variable_becomes_its_name(monkeypatch):
     assert Discretion().text("login('hf_abcdef123456') abc 1234567") == "login('$HF_TOKEN') abc 1234567"
 
 
+def test_what_only_names_a_session_is_told(monkeypatch):
+    monkeypatch.setenv("JPY_SESSION_NAME", "/work/train.ipynb")
+    monkeypatch.setenv("PHPSESSIONID", "c0ffee-c0ffee")
+    assert Discretion().text("/work/train.ipynb c0ffee-c0ffee") == "/work/train.ipynb $PHPSESSIONID"
+
+
 def test_everything_within_is_changed_and_numbers_are_not():
     value = {"a": ["/home/ada/x", 1, None, True], "b": {"c": ("/home/ada/y", 2.5)}}
     assert Discretion().applied(value) == {"a": ["~/x", 1, None, True], "b": {"c": ["~/y", 2.5]}}
