@@ -110,7 +110,7 @@ def _parts(
             continue
         if kind == "text":
             part = _within(cast("TextPart", part), left_bytes)
-            left_bytes -= len(part["text"])
+            left_bytes -= _size(part)
         yield f"{kind}:{name}", json.dumps(discretion.applied(part), separators=(",", ":"), ensure_ascii=False)
 
 
@@ -121,10 +121,14 @@ def _as_javascript_sorts(name: tuple[str, str]) -> bytes:
 
 def _within(part: TextPart, left_bytes: int) -> TextPart:
     """Return a text, or how long it is where the page has no room left for it."""
-    size_bytes = len(part["text"].encode("utf-8", "replace"))
+    size_bytes = _size(part)
     if size_bytes <= left_bytes:
         return part
     return TextPart(text="", language=part["language"], leftOutBytes=part["leftOutBytes"] + size_bytes)
+
+
+def _size(part: TextPart) -> int:
+    return len(part["text"].encode("utf-8", "replace"))
 
 
 def _shards(parts: Iterator[tuple[str, str]]) -> Iterator[tuple[str, str]]:
