@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -65,7 +66,14 @@ class Actions:
         raise UsageError(f"{action!r} needs a file: send it as an upload")
 
     def load(self, path: Path) -> Outcome:
-        """Hand a bundle's artifacts to torch and say what became of each."""
+        """Hand a bundle's artifacts to torch and say what became of each.
+
+        Raises:
+            UsageError: When nothing is there.
+            MegacacheError: What loading raises.
+        """
+        if not path.exists():
+            raise UsageError(f"there is no {path.absolute()} on the kernel's machine")
         report = self._source.load(path)
         self._refreshed()
         rows = [
@@ -104,7 +112,9 @@ def _required(path: str | None, suffix: str = "") -> Path:
     """Return a path that a user has typed; a new bundle gets its suffix where it has none."""
     if not path or not path.strip():
         raise UsageError("no path is given: type where the bundle is on the kernel's machine")
-    found = Path(path.strip()).expanduser()
+    found = Path(os.path.expanduser(path.strip()))  # noqa: PTH111 - Path's own raises for a user that is not known
+    if suffix and found.is_dir():
+        raise UsageError(f"{found} is a directory: add the name of a bundle, such as train{suffix}")
     return found.with_suffix(suffix) if suffix and not found.suffix else found
 
 

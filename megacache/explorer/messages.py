@@ -14,11 +14,13 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from megacache.errors import MegacacheError, UsageError
 from megacache.explorer.actions import Actions
 from megacache.explorer.kernel import on_main_thread
+from megacache.explorer.shapes import Outcome
 from megacache.explorer.snapshot import Snapshot
 from megacache.explorer.transfers import Transfers
 
@@ -106,11 +108,18 @@ class Messages:
                 return Answer({"received": self._transfers.write(_text(params, "token"), _whole(params, "at"), chunk)})
             case "upload_end":
                 with self._transfers.received(_text(params, "token")) as path:
-                    return Answer(self._actions.load(path))
+                    return Answer(self._loaded(path))
             case "cancel":
                 self._transfers.cancel(_text(params, "token"))
                 return Answer({})
         raise UsageError(f"this megacache does not know the question {str(name)[:40]!r}; reload the page")
+
+    def _loaded(self, path: Path) -> Outcome:
+        """Load what was uploaded; where it lies here means nothing to who sent it."""
+        try:
+            return self._actions.load(path)
+        except MegacacheError as error:
+            raise UsageError(str(error).replace(str(path), path.name)) from error
 
     def _act(self, number: object, params: Mapping[str, Any]) -> Answer:
         path, options = params.get("path"), params.get("options")

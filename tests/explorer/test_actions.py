@@ -77,6 +77,19 @@ def test_no_path_is_refused(desk, path):
         desk.act("save_as", path)
 
 
+@pytest.mark.parametrize("path", [".", "{folder}", "{folder}/"])
+def test_a_directory_is_no_name_of_a_bundle(desk, tmp_path, path):
+    with pytest.raises(UsageError, match="is a directory: add the name of a bundle"):
+        desk.act("save_as", path.format(folder=tmp_path))
+    assert not tmp_path.with_suffix(".megacache").exists()
+
+
+@pytest.mark.parametrize("path", ["{folder}/none.megacache", "{folder}/no/where.megacache", "~nobody-has-this-name/x"])
+def test_what_is_not_there_is_not_loaded(desk, tmp_path, path):
+    with pytest.raises(UsageError, match=r"there is no /.* on the kernel's machine"):
+        desk.act("load", path.format(folder=tmp_path))
+
+
 def test_an_upload_is_no_action_of_its_own(desk):
     with pytest.raises(UsageError, match="needs a file"):
         desk.act("upload", "x")
