@@ -16,8 +16,10 @@ from megacache.bundle.compiled_file import CompiledFile, is_compiled, mark_of, w
 from megacache.bundle.compiled_rows import rows_of
 from megacache.bundle.narrow import narrowed
 from megacache.bundle.union import Contents
+from megacache.compiler import versions
 from megacache.errors import BundleNotWritableError, IncompatibleError, TorchError, UsageError
 from megacache.model import COMPILED_ARTIFACT
+from megacache.parts import part
 from megacache.process import process
 from megacache.recording import Recorded, Recording
 
@@ -169,7 +171,7 @@ def standalone_compile(
 
     Source: `standalone_compile`, `torch/_inductor/__init__.py`, 2.13.0 to 2.15.0.
     """
-    with process.part("standalone_compile", name) as session:
+    with part("standalone_compile", name) as session:
         from megacache.compiler.outside import named
         from megacache.compiler.whole_files import compile_standalone
 
@@ -190,7 +192,7 @@ def standalone_compile(
 
 def _from_bundle(path: Path, name: str | None, *, trust_unknown: bool) -> CompiledArtifact:
     with Bundle.open(path) as bundle:
-        process.check_torch()
+        versions.check()
         from megacache.compiler.stored import right_kernels, right_one
 
         recording = bundle.recording()
@@ -212,11 +214,11 @@ def _from_bundle(path: Path, name: str | None, *, trust_unknown: bool) -> Compil
 
 def _loaded(file: CompiledFile, name: str, offered: Mapping[str, Any], save: Save) -> CompiledArtifact:
     """Hand a checked file to torch, in a part of the open session."""
-    process.check_torch()
+    versions.check()
     from megacache.compiler.whole_files import load_standalone, load_unpacked, torch_key
 
     content = file.binary(None if file.torch_key else torch_key())
-    with process.part("CompiledArtifact.load", name) as session:
+    with part("CompiledArtifact.load", name) as session:
         capture = process.capture
         for recording, kernels in offered.values():
             capture.offer(recording, kernels)
@@ -232,7 +234,7 @@ def _check_writer(file: CompiledFile, *, trust_unknown: bool) -> None:
     Raises:
         IncompatibleError: When another one did, or none can be told.
     """
-    process.check_torch()
+    versions.check()
     from megacache.compiler.system import live_system
     from megacache.compiler.whole_files import torch_key
 

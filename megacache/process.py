@@ -10,8 +10,7 @@ Layer: above sessions, below the faces.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -102,44 +101,6 @@ class Process:
         if self.open:
             self.capture.recorder.begin(self.open[-1].info.session_id)
         self.tell()
-
-    @contextmanager
-    def part(self, what: str, name: str | None = None) -> Iterator[Session]:
-        """Let what happens meanwhile be a session of its own and a part of the one that is open.
-
-        Where nothing is listened to, torch is left as it was afterwards.
-
-        Args:
-            what: What happens, such as `standalone_compile`.
-            name: Of what; None where it has no name.
-
-        Raises:
-            TorchError: When torch is absent or lacks a name that we need.
-        """
-        was_on = self.is_on
-        self.enable()
-        session = Session(self, f"{what} {name}" if name else what)
-        self.open[-1].parts.append(session)
-        session.begin()
-        try:
-            yield session
-        except BaseException as error:
-            session.end(error)
-            raise
-        finally:
-            session.end()
-            if not was_on:
-                self.disable()
-
-    def check_torch(self) -> None:
-        """Check that torch is there, before what cannot be imported without it.
-
-        Raises:
-            TorchError: When it is absent or lacks a name that we need.
-        """
-        from megacache.compiler import versions
-
-        versions.check()
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call back after each compile, save and end of a session, in the thread in which it happened.
