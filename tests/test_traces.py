@@ -17,7 +17,7 @@ from megacache.bundle import Bundle
 from megacache.compiler import trace_lines
 from megacache.errors import NotABundleError, TraceError
 from megacache.explain import UNKNOWN_SYSTEM_ID
-from megacache.model import OUR_TYPES
+from megacache.model import OUR_TYPES, ArtifactUse
 from megacache.recording import Recording
 from megacache.traces import import_trace, is_trace
 from megacache.views.tree import Node, Tree
@@ -78,7 +78,7 @@ UNKNOWN: dict[str, dict[str, str]] = {
     "backend_entries": {"backend_id": BACKEND},
     "artifact_uses": {
         "content_sha256": BYTES,
-        "ordinal": "ours are numbered too",
+        "ordinal": "ours are numbered too, and a log has the lookups in another order",
         "at_us": PARTING,
         "backend_id": BACKEND,
     },
@@ -89,7 +89,7 @@ UNKNOWN: dict[str, dict[str, str]] = {
 
 UNKNOWN_OF_NODES = {"size_bytes": BYTES, "content_sha256": BYTES, "duration_us": PARTING, "backend_id": BACKEND}
 
-PARTING_US = 100_000
+PARTING_US = 500_000
 
 
 class Sides:
@@ -103,9 +103,21 @@ class Sides:
         """The rows of a table in pairs; of artifacts only those of torch's own types are told of in a log."""
         sides = [list(getattr(each, table)) for each in self.both]
         if table == "artifact_uses":
-            sides[0] = [each for each in sides[0] if each.artifact_type not in OUR_TYPES]
+            sides = [
+                sorted((each for each in rows if each.artifact_type not in OUR_TYPES), key=use_order) for rows in sides
+            ]
+        elif table == "backend_entries":  # one that was served from a cache has no start to be in order of
+            sides = [
+                sorted(rows, key=lambda each: (each.run_id.partition(".")[2], each.compile_id, each.kind))
+                for rows in sides
+            ]
         assert len(sides[0]) == len(sides[1]), table
         return zip(*sides, strict=True)
+
+
+def use_order(use: ArtifactUse) -> tuple[str, ...]:
+    """What is recorded as soon as it is found is looked up, in a log, when all is done."""
+    return (use.run_id.partition(".")[2], use.compile_id or "", use.artifact_type, use.cache_key or "")
 
 
 def names_of(recording: Recording) -> dict[str, str]:
@@ -125,14 +137,18 @@ def named(value: Any, names: dict[str, str]) -> Any:
     return names.get(value, value) if isinstance(value, str) else value
 
 
-@pytest.fixture(scope="module", params=["every_kind", "every_end"])
+@pytest.fixture(scope="module", params=["every_kind", "every_kind warm", "every_end"])
 def sides(request, programs):
-    name = request.param
-    arguments = ["facts.json"] if name == "every_kind" else []
-    programs.run(name, f"{name}.megacache", *arguments, TORCH_TRACE=str(programs.folder / name))
-    with Bundle.open(programs.folder / f"{name}.megacache") as live:
-        log = imported(programs.folder / name, programs.folder / f"{name}.imported.megacache")
-        yield Sides(live.recording(), log)
+    """A cold run; the same one once more, with torch's caches filled; and one of all the ways to end."""
+    program, _, warmth = request.param.partition(" ")
+    live_path, log_path = (programs.folder / f"{request.param}.{side}" for side in ("megacache", "log.megacache"))
+    arguments = ["facts.json"] if program == "every_kind" else []
+    if warmth and not (programs.folder / program).exists():
+        programs.run(program, "cold.megacache", *arguments, cache=f"{program}-cache")
+    traces = programs.folder / request.param
+    programs.run(program, live_path, *arguments, cache=f"{program}-cache", TORCH_TRACE=str(traces))
+    with Bundle.open(live_path) as live:
+        yield Sides(live.recording(), imported(traces, log_path))
 
 
 @pytest.mark.torch
@@ -170,7 +186,8 @@ def test_log_tells_nearly_the_same_times_and_stacks(sides):
         places = [each.rpartition(" ")[0] for each in expected.stack]
         assert [each.rpartition(" ")[0] for each in found.stack] == places[: len(found.stack)]
     for expected, found in sides.rows("artifact_uses"):
-        assert abs(expected.at_us - found.at_us) < 10 * PARTING_US
+        # What is found is recorded at once, and the lookup is traced when it has been loaded.
+        assert expected.state == "hit" or abs(expected.at_us - found.at_us) < PARTING_US
 
 
 @pytest.mark.torch
@@ -201,9 +218,15 @@ def compare_nodes(live: Node, log: Node, sides: Sides) -> None:
         assert abs(live.duration_us - log.duration_us) < PARTING_US * 10
     else:
         assert live.duration_us == log.duration_us
-    children = [each for each in live.children if each.artifact_type not in OUR_TYPES]
-    assert [each.kind for each in children] == [each.kind for each in log.children], live.key
-    for one, other in zip(children, log.children, strict=True):
+    children = [
+        sorted(
+            (each for each in side.children if each.artifact_type not in OUR_TYPES),
+            key=lambda each: (each.artifact_type or "", each.cache_key or ""),  # all others stay in their order
+        )
+        for side in (live, log)
+    ]
+    assert [each.kind for each in children[0]] == [each.kind for each in children[1]], live.key
+    for one, other in zip(*children, strict=True):
         compare_nodes(one, other, sides)
 
 
