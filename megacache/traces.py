@@ -5,21 +5,16 @@ Layer: joins compiler and bundle, as sessions do; below the faces.
 
 from __future__ import annotations
 
-import gzip
-import io
 import os
-import re
-import zlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import BinaryIO
 
 from megacache.bundle import Bundle
 from megacache.compiler.recorder import Recorder
-from megacache.compiler.trace_lines import HEAD_SIZE_BYTES, LOG_LIMIT_BYTES, Damage, looks_like_a_trace
+from megacache.compiler.trace_files import LOG_NAME, head, logs_at, reading
+from megacache.compiler.trace_lines import LOG_LIMIT_BYTES, Damage, looks_like_a_trace
 from megacache.compiler.trace_log import TraceLog
 from megacache.compiler.trace_system import UNKNOWN
 from megacache.errors import TraceError
@@ -30,10 +25,6 @@ from megacache.views.units import count, format_bytes
 
 AnyPath = str | os.PathLike[str]
 
-_LOG_NAME = re.compile(r"^dedicated_log_torch_trace_(?:rank_(?P<rank>\d+)_)?(?P<rest>.*?)\.log(?:\.gz)?$")
-"""How torch names a log. Source: `LazyTraceHandler.emit` in `torch/_logging/_internal.py`, 2.13.0 to 2.15.0."""
-
-_GZIP = b"\x1f\x8b"
 _CHUNK_SIZE_BYTES = 1 << 20
 _FOLD_EVERY = 1000
 
@@ -112,30 +103,15 @@ def import_trace(paths: Iterable[AnyPath], into: AnyPath) -> TraceReport:
             when a log says what cannot be stored; then those before it were.
         BundleError: When the bundle cannot be written; see `errors`.
     """
-    logs = [_Log.find(each) for path in paths for each in _logs_at(Path(path))]
-    bodies = [each for each in logs if each.size_bytes]
+    logs = [_Log.find(each) for path in paths for each in logs_at(Path(path))]
     with Bundle.open_or_create(into) as bundle:
         known = {each.session_id for each in bundle.recording().sessions}
         readings = []
-        for log in bodies:
-            if log.session_id not in known:
+        for log in logs:
+            if log.size_bytes and log.session_id not in known:
                 known.add(log.session_id)
                 readings.append(_save(log, bundle))
-        return TraceReport(
-            path=Path(into),
-            log_count=len(logs),
-            new_session_count=len(readings),
-            compile_count=sum(each.compile_count for each in readings),
-            event_count=sum(each.event_count for each in readings),
-            log_size_bytes=sum(each.size_bytes for each in logs),
-            size_bytes=bundle.size_bytes,
-            empty_log_count=len(logs) - len(bodies),
-            cut_log_count=sum(each.damage.is_cut for each in readings),
-            unreadable_line_count=sum(each.damage.unreadable_line_count for each in readings),
-            wrong_payload_count=sum(each.damage.wrong_payload_count for each in readings),
-            unknown_event_count=sum(each.damage.unknown_event_count for each in readings),
-            failed_event_count=sum(each.damage.failed_event_count for each in readings),
-        )
+        return _report(bundle, logs, readings)
 
 
 def is_trace(path: AnyPath) -> bool:
@@ -148,7 +124,7 @@ def is_trace(path: AnyPath) -> bool:
         TraceError: When it cannot be read.
     """
     found = Path(path)
-    return found.is_dir() or looks_like_a_trace(head := _head(found)) or not head
+    return found.is_dir() or looks_like_a_trace(start := head(found)) or not start
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,12 +138,12 @@ class _Log:
 
     @classmethod
     def find(cls, path: Path) -> _Log:
-        head = _head(path)
-        if head and not looks_like_a_trace(head):
+        start = head(path)
+        if start and not looks_like_a_trace(start):
             message = f"{path} is no log of TORCH_TRACE: name the directory or a file that torch wrote into it"
             raise TraceError(message, path=str(path))
         digest, size_bytes = sha256(), 0
-        with _reading(path) as stream:
+        with reading(path) as stream:
             while piece := stream.read(min(_CHUNK_SIZE_BYTES, LOG_LIMIT_BYTES - size_bytes)):
                 digest.update(piece)
                 size_bytes += len(piece)
@@ -189,7 +165,7 @@ def _save(log: _Log, bundle: Bundle) -> _Reading:
     """Read one log and append its session; a log that ends within a gzip member ends there."""
     recorder = Recorder(_UNKNOWN_SYSTEM, process=log.digest[:12])
     recorder.begin(log.session_id)
-    with _reading(log.path) as stream:
+    with reading(log.path) as stream:
         trace = TraceLog(stream, log.modified_us, log.size_bytes)
         for number, event in enumerate(trace.events()):
             recorder.take(event)
@@ -206,6 +182,25 @@ def _save(log: _Log, bundle: Bundle) -> _Reading:
     return _Reading(len(recording.compiles), trace.event_count, damage)
 
 
+def _report(bundle: Bundle, logs: Sequence[_Log], readings: Sequence[_Reading]) -> TraceReport:
+    damages = [each.damage for each in readings]
+    return TraceReport(
+        path=bundle.path,
+        log_count=len(logs),
+        new_session_count=len(readings),
+        compile_count=sum(each.compile_count for each in readings),
+        event_count=sum(each.event_count for each in readings),
+        log_size_bytes=sum(each.size_bytes for each in logs),
+        size_bytes=bundle.size_bytes,
+        empty_log_count=sum(not each.size_bytes for each in logs),
+        cut_log_count=sum(each.is_cut for each in damages),
+        unreadable_line_count=sum(each.unreadable_line_count for each in damages),
+        wrong_payload_count=sum(each.wrong_payload_count for each in damages),
+        unknown_event_count=sum(each.unknown_event_count for each in damages),
+        failed_event_count=sum(each.failed_event_count for each in damages),
+    )
+
+
 def _fold(recorder: Recorder, damage: Damage) -> None:
     """Turn what waits into rows, and count what could not be."""
     recorder.fold()
@@ -217,7 +212,7 @@ def _with_session(recording: Recording, log: _Log, trace: TraceLog) -> Recording
     from megacache import __version__
 
     system = trace.system.info()
-    named = _LOG_NAME.match(log.path.name)
+    named = LOG_NAME.match(log.path.name)
     rank = int(named["rank"]) if named and named["rank"] else trace.rank
     started_us = log.modified_us if trace.started_us is None else trace.started_us
     session = SessionInfo(
@@ -237,69 +232,9 @@ def _with_session(recording: Recording, log: _Log, trace: TraceLog) -> Recording
 
 
 def _name(path: Path, rank: int | None) -> str:
-    found = _LOG_NAME.match(path.name)
+    found = LOG_NAME.match(path.name)
     name = found["rest"].strip("_") if found else path.name.removesuffix(".gz").removesuffix(".log")
     return f"rank {rank} {name}" if rank is not None else f"trace {name}"
-
-
-# -- files ---------------------------------------------------------------------------------------------------------
-
-
-def _logs_at(path: Path) -> list[Path]:
-    """Return the logs at a path, in order of their ranks.
-
-    Raises:
-        TraceError: When there is none.
-    """
-    try:
-        if not path.is_dir():
-            return [path]
-        found = [(match, each) for each in path.iterdir() if (match := _LOG_NAME.match(each.name))]
-    except OSError as error:
-        raise TraceError(f"cannot read {path}: {error.strerror}; check the path", path=str(path)) from error
-    if not found:
-        message = f"no log in {path}: torch names them dedicated_log_torch_trace_*.log; is it what TORCH_TRACE named?"
-        raise TraceError(message, path=str(path))
-    return [each for match, each in sorted(found, key=lambda each: (int(each[0]["rank"] or -1), each[1].name))]
-
-
-def _head(path: Path) -> bytes:
-    with _reading(path) as stream:
-        return stream.read(HEAD_SIZE_BYTES)
-
-
-@contextmanager
-def _reading(path: Path) -> Iterator[BinaryIO]:
-    """Open a log, uncompressed; a compressed one that is damaged ends where it is.
-
-    Raises:
-        TraceError: When it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            is_compressed = file.peek(len(_GZIP))[: len(_GZIP)] == _GZIP
-            yield io.BufferedReader(_Gunzipped(file), _CHUNK_SIZE_BYTES) if is_compressed else file
-    except OSError as error:
-        raise TraceError(f"cannot read {path}: {error.strerror}; check the path", path=str(path)) from error
-
-
-class _Gunzipped(io.RawIOBase):
-    """The content of a gzip file as far as it can be read."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        super().__init__()
-        self._file = gzip.GzipFile(fileobj=file)
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        try:
-            content = self._file.read1(len(buffer))
-        except (EOFError, gzip.BadGzipFile, zlib.error):
-            return 0
-        buffer[: len(content)] = content
-        return len(content)
 
 
 def _counted(number: int, what: str) -> str:

@@ -6,8 +6,8 @@ Where to look, by what you want to change:
 
 * what is captured: `capture`, `taps`, `raw_events`, `recorder`; rows of one kind are made in `codes`, `spans`, `uses`,
   `lowerings`, `guard_tree`, `reasons`;
-* what is read from a log of TORCH_TRACE instead: `trace_log`, which feeds the same `recorder`; its parts: `trace_lines`,
-  `trace_clock`, `trace_threads`, `trace_compiles`, `trace_failures`, `trace_system`;
+* what is read from a log of TORCH_TRACE instead: `trace_log` feeds the same `recorder`; its parts: `trace_files`,
+  `trace_lines`, `trace_clock`, `trace_threads`, `trace_compiles`, `trace_failures`, `trace_system`;
 * what a bundle gives back to torch's caches, and what became of it: `hydrate`, `settle`, `cache_keys`, `system`,
   `options`;
 * warm starts without a trace: `precompile` switches them on, `keeping` makes an artifact of each guarded code and
