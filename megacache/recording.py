@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-from megacache.errors import ArtifactNotFoundError
+from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 from megacache.model import (
     Artifact,
     ArtifactUse,
@@ -33,6 +33,7 @@ from megacache.model import (
     RecompileReason,
     SessionInfo,
     SystemInfo,
+    TritonKernel,
     Verdict,
 )
 
@@ -96,6 +97,12 @@ class Recording:
         """What torch's PGO has seen of each size: of each job the last state, which is the one that torch reads."""
         states = {row.cache_key: each for each in self._tables("profile", ProfiledSize) for row in each}
         return tuple(row for each in states.values() for row in each)
+
+    @cached_property
+    def triton_kernels(self) -> tuple[TritonKernel, ...]:
+        """The GPU kernels of each compiled graph, with the files that it carries of them; each graph once."""
+        graphs = {row.cache_key: each for each in self._tables("triton", TritonKernel) for row in each}
+        return tuple(row for each in graphs.values() for row in each)
 
     def text(self, document: Document) -> str:
         """Return a document's content as text."""
@@ -177,8 +184,16 @@ def encode_rows(rows: Iterable[object]) -> bytes:
 
 
 def decode_rows(row_class: type[Row], content: bytes) -> Sequence[Row]:
-    """Decode what `encode_rows` wrote; unknown columns are passed over, missing ones take their default."""
-    columns = json.loads(content)["columns"]
-    known = [field.name for field in fields(row_class) if field.name in columns]  # type: ignore[arg-type]
-    values = zip(*(columns[name] for name in known), strict=True)
-    return [row_class(**dict(zip(known, each, strict=True))) for each in values]
+    """Decode what `encode_rows` wrote; unknown columns are passed over, missing ones take their default.
+
+    Raises:
+        CorruptBundleError: When it is something else.
+    """
+    try:
+        columns = json.loads(content)["columns"]
+        known = [field.name for field in fields(row_class) if field.name in columns]  # type: ignore[arg-type]
+        values = zip(*(columns[name] for name in known), strict=True)
+        return [row_class(**dict(zip(known, each, strict=True))) for each in values]
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
+        problem = f"a table of {row_class.__name__} rows cannot be read: {error}"
+        raise CorruptBundleError(problem, problems=(problem,)) from error
