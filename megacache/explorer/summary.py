@@ -106,7 +106,9 @@ def _bytes(counts: Summary, bundle: Path | None) -> Figure:
         size_bytes = None
     if size_bytes is None:
         return Figure(value=raw, more="", label="in artifacts")
-    return Figure(value=format_bytes(size_bytes), more=f"of {raw}", label="bundle, compressed")
+    # What a session was served lies in the bundle, and the session does not know its size: less than all is no whole.
+    more = f"of {raw}" if counts.size_bytes >= size_bytes else ""
+    return Figure(value=format_bytes(size_bytes), more=more, label="bundle, compressed")
 
 
 def _seconds(recording: Recording, root: Node) -> Figure:

@@ -28,6 +28,12 @@ def test_a_bundle_shows_what_it_takes_on_disk(recording, bundle_path):
     assert "in artifacts" in figures(recording, bundle=bundle_path.with_name("not-saved-yet"))
 
 
+def test_a_session_that_knows_less_than_its_bundle_holds_does_not_say_of_how_much(recording, tmp_path):
+    large = tmp_path / "large.megacache"
+    large.write_bytes(bytes(2_000_000))
+    assert figures(recording, bundle=large)["bundle, compressed"] == ("2.0 MB", "")
+
+
 def test_a_cold_session_shows_its_compile_time(recording):
     cold = replace(
         recording,
