@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from browser.jupyter import Opened
@@ -12,6 +13,8 @@ from megacache.bundle import Bundle
 from samples import small_recording
 
 pytestmark = pytest.mark.browser
+
+MARKUP = '</script><img src=x onerror="window.hurt = 1">'
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +58,38 @@ def test_search_shows_what_matches(opened):
     names = [" ".join(each.split()) for each in page.get_by_role("treeitem").all_inner_texts()]
     assert any("contrastive_loss" in name for name in names)
     assert not any("TextEncoder" in name for name in names)
+
+
+def test_what_was_captured_is_text_and_never_markup(new_page, tmp_path):
+    recording, contents = small_recording()
+    codes = tuple(replace(row, qualname=hostile(row.qualname), source=hostile(row.source)) for row in recording.codes)
+    breaks = tuple(replace(row, reason=hostile(row.reason)) for row in recording.graph_breaks)
+    reasons = tuple(replace(row, guard=hostile(row.guard)) for row in recording.recompile_reasons)
+    sessions = tuple(replace(row, name=hostile(row.name), cell=hostile(row.cell)) for row in recording.sessions)
+    path = tmp_path / "hostile.megacache"
+    with Bundle.create(path) as bundle:
+        bundle.append(
+            replace(recording, codes=codes, graph_breaks=breaks, recompile_reasons=reasons, sessions=sessions), contents
+        )
+        bundle.export_html(path.with_suffix(".html"))
+    opened = Opened(new_page())
+    opened.page.goto(path.with_suffix(".html").as_uri())
+    tree, detail = opened.page.get_by_role("tree"), opened.page.get_by_role("region", name="Detail")
+    opened.page.get_by_role("treeitem").first.click()
+    for kind in ("session", "TextEncoder", "recompile", "graph break"):
+        opened.page.get_by_role("searchbox", name="Search the tree").fill(kind)
+        tree.get_by_role("treeitem", name=re.compile(f"^{kind}")).first.click()
+        for tab in ("Overview", "Source"):
+            detail.get_by_role("tab", name=tab).click()
+            expect(detail.get_by_role("tabpanel")).to_contain_text(MARKUP)
+    assert opened.page.locator("img").count() == 0
+    assert opened.page.evaluate("window.hurt") is None
+    assert opened.complaints == []
+
+
+def hostile(text):
+    """Return a text, if there is one, that would do something if a browser took it for markup."""
+    return text and text + MARKUP
 
 
 def test_a_session_shows_its_error_and_its_cell(opened):
