@@ -342,6 +342,23 @@ class ProfiledSize:
     was: str | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TritonKernel:
+    """One GPU kernel that a compiled graph names, in one configuration of which the graph carries files, or in none.
+
+    `cache_key` is that of the `inductor` artifact. `files` are what Triton wrote, joined by commas; `has_binary` says
+    whether what a GPU runs is among them. Without it the kernel is compiled again where the graph is loaded.
+    """
+
+    cache_key: str
+    name: str
+    kernel_hash: str | None = None
+    device: int | None = None
+    files: str = ""
+    size_bytes: int = 0
+    has_binary: bool = False
+
+
 GRAPH_NAMES = (
     "dynamo_graph",
     "joint_graph",
@@ -352,8 +369,8 @@ GRAPH_NAMES = (
 )
 """The documents that hold a graph as text, in the order in which torch makes them."""
 
-DOCUMENT_NAMES = (*GRAPH_NAMES, "output_code", "guards", "events", "profile", "load_report")
-"""All names a document may have. The last four are tables (see `recording.encode_rows`), the others text."""
+DOCUMENT_NAMES = (*GRAPH_NAMES, "output_code", "guards", "events", "profile", "triton", "load_report")
+"""All names a document may have. The last five are tables (see `recording.encode_rows`), the others text."""
 
 ARTIFACT_TYPES = ("precompile", "aot_autograd", "inductor", "autotune", "pgo")
 """Torch's artifact types, in the order in which a warm start is served from them."""

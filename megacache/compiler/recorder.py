@@ -19,8 +19,8 @@ from typing import Any
 
 from megacache.compiler import codes, guard_tree, reasons
 from megacache.compiler.codes import Codes
+from megacache.compiler.insides import Insides
 from megacache.compiler.lowerings import DOCUMENT_OF_EVENT, Documents, Lowerings
-from megacache.compiler.profiles import Profiles
 from megacache.compiler.raw_events import (
     ArtifactBypassed,
     ArtifactMissed,
@@ -92,7 +92,7 @@ class Recorder:
         self._spans = Spans()
         self._lowerings = Lowerings(self.documents, self._spans)
         self._uses = Uses(self.documents, self._lowerings)
-        self._profiles = Profiles()
+        self._insides = Insides()
 
     @property
     def run_id(self) -> str:
@@ -235,9 +235,9 @@ class Recorder:
         key = (event.artifact_type, event.cache_key)
         system_id = UNKNOWN_SYSTEM_ID if key in self._unproven else self.system.system_id
         self._uses.feed_record(event, self.session_id, self.run_id, system_id)
-        if rows := self._profiles.rows(event):
+        if inside := self._insides.of(event):
             self._own_documents.append(
-                self.documents.add("profile", encode_rows(rows), session_id=self.session_id, run_id=self.run_id)
+                self.documents.add(inside.name, inside.content, session_id=self.session_id, run_id=self.run_id)
             )
 
     def _artifact_served(self, event: ArtifactServed) -> None:

@@ -26,6 +26,7 @@ from megacache.model import (
     ProfiledSize,
     SessionInfo,
     SystemInfo,
+    TritonKernel,
     Verdict,
 )
 from megacache.recording import Recording
@@ -185,6 +186,11 @@ class Tables:
     def profile(self) -> DataFrame:
         """One row per size that torch's PGO has seen, of the last state of each job: the fields of `ProfiledSize`."""
         return _rows(self.recording.profiled_sizes, ProfiledSize)
+
+    @cached_property
+    def triton_kernels(self) -> DataFrame:
+        """One row per GPU kernel that a graph names and configuration that it carries: the fields of `TritonKernel`."""
+        return _rows(self.recording.triton_kernels, TritonKernel)
 
     @cached_property
     def verdicts(self) -> DataFrame:

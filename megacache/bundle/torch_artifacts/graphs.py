@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from megacache.bundle.placeholders import PickledDict, PickledObject, Value
-from megacache.bundle.torch_artifacts.plain_values import MOST_ROWS, items, joined, number, text, texts
+from megacache.bundle.torch_artifacts.plain_values import MOST_ROWS, is_affordable, items, joined, number, text, texts
 from megacache.bundle.torch_artifacts.sources import source_name
+from megacache.bundle.torch_artifacts.triton import Binaries, binaries_of, kernels
+from megacache.model import TritonKernel
 
 _OUTERMOST_FRAME = re.compile(r'\s*File "(?P<file>[^"\n]{1,1000})", line (?P<line>\d{1,9}), in (?P<name>[^\n]{1,500})')
 _SYMBOL = re.compile(r'"Sym\((?P<symbol>[a-z]+\d+)\)",?[ ]+# PlainAOTInput\(idx=(?P<input>\d{1,6})\)')
 _SEEN_SIZE = re.compile(r"^(?P<symbol>[a-z]+\d+) = (?P<size>\d{1,18})$", re.MULTILINE)
 _SEEN_SIZES_LENGTH = 4000
+_MOST_PLACES = 500
 
 
 class Place(NamedTuple):
@@ -45,6 +48,7 @@ class Graph:
         duration_us: How long inductor took.
         places: For each kernel the line in the compiled function that it comes from.
         sizes: Of each dynamic size, by its symbol, the one that was seen.
+        binaries: The files of GPU kernels that it carries.
     """
 
     fx_key: str | None
@@ -56,6 +60,12 @@ class Graph:
     duration_us: int | None = None
     places: tuple[Place, ...] = ()
     sizes: tuple[tuple[str, str], ...] = ()
+    binaries: tuple[Binaries, ...] = ()
+
+    @property
+    def triton_kernels(self) -> tuple[TritonKernel, ...]:
+        """The GPU kernels that its code names, with the files that it carries of them."""
+        return kernels(self.fx_key or "", self.source_code, self.binaries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +107,9 @@ def graph_of(value: Value) -> Graph | None:
     keywords = value.get("fx_kwargs")
     facts = keywords if isinstance(keywords, PickledDict) else PickledDict()
     is_backward, is_inference = facts.get("is_backward") is True, facts.get("is_inference") is True
-    stacks = (text(items(pair)[1], 2000) for pair in items(value.get("cache_linemap")) if len(items(pair)) == 2)
+    stacks = (
+        text(items(pair)[1], 2000) for pair in items(value.get("cache_linemap"))[:_MOST_PLACES] if len(items(pair)) == 2
+    )
     head = text(value.get("runnable_graph_str"), _SEEN_SIZES_LENGTH) or ""
     return Graph(
         fx_key=text(value.get("_fx_graph_cache_key"), 200),
@@ -109,6 +121,7 @@ def graph_of(value: Value) -> Graph | None:
         duration_us=_microseconds(value.get("_time_taken_ns")),
         places=tuple(place for place in map(_outermost, stacks) if place is not None),
         sizes=tuple((found["symbol"], found["size"]) for found in _SEEN_SIZE.finditer(head)),
+        binaries=binaries_of(value.get("_triton_bundle")),
     )
 
 
@@ -169,6 +182,8 @@ def _outermost(stack: str | None) -> Place | None:
 def _dimensions(graph: str, config: Value) -> tuple[tuple[str, str], ...]:
     """Join the inputs that the graph says are sizes with what torch says each input comes from."""
     sources = items(config.get("aot_autograd_arg_pos_to_source")) if isinstance(config, PickledObject) else ()
+    if not is_affordable(len(graph)):
+        return ()
     numbered = ((found["symbol"], int(found["input"])) for found in _SYMBOL.finditer(graph))
     named = [(symbol, source_name(sources[index])) for symbol, index in numbered if index < len(sources)]
     return tuple(dict(named[:MOST_ROWS]).items())

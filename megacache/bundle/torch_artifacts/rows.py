@@ -16,6 +16,7 @@ from megacache.bundle.torch_artifacts.graphs import AotEntry, Graph, Place
 from megacache.bundle.torch_artifacts.placing import BYPASSED, Compiled, Lowering, Placing
 from megacache.bundle.torch_artifacts.precompile import PrecompileEntry
 from megacache.bundle.torch_artifacts.profile import Profile
+from megacache.bundle.torch_artifacts.triton import completeness
 from megacache.bundle.torch_format import TorchArtifact
 from megacache.model import ArtifactUse, BackendEntry, Compile, Dimension, Document, GraphBreak, Guard, SystemInfo
 from megacache.recording import Recording, encode_rows
@@ -25,6 +26,8 @@ _SUPERSEDED = "an earlier version: of one key torch loads the last"
 _REASON = "torch's container does not tell why"
 _MOST_SENTENCES = 20
 _MOST_USES = 100
+_MOST_GUARDS = 200_000
+_LONGEST_REASON = 2000
 
 
 @dataclass(slots=True)
@@ -237,8 +240,12 @@ class TorchRows:
                 yield self._document("profile", encode_rows(rows).decode(), None, None, None)
 
     def _documents(self) -> Iterator[Document]:
+        left = _MOST_GUARDS
         for each in self._placing.compiles:
             conditions = each.guards.conditions if each.guards else ()
+            left -= len(conditions)
+            if left < 0:
+                break
             guards = [
                 Guard(run_id=self._origin, compile_id=each.compile_id, ordinal=ordinal, **asdict(condition))
                 for ordinal, condition in enumerate(conditions)
@@ -255,6 +262,9 @@ class TorchRows:
                     if content:
                         yield self._document(name, content, lowering.compile_id, lowering.backend_id, kind)
         yield from self._profiles()
+        for compiled in self._graphs.values():
+            if rows := compiled.triton_kernels:
+                yield self._document("triton", encode_rows(rows).decode(), None, None, None)
 
     def _document(
         self, name: str, content: str, compile_id: str | None, backend_id: str | None, kind: str | None
@@ -307,11 +317,13 @@ class TorchRows:
         parts = [entry.reason, None if self._is_last(index) else _SUPERSEDED]
         if isinstance(entry.content, (Graph, AotEntry)) and entry.content.guards:
             parts.append(f"only while {entry.content.guards}")
+        if isinstance(entry.content, Graph):
+            parts.append(completeness(entry.content.triton_kernels))
         if isinstance(entry.content, Profile):
             sentences = entry.content.sentences(numbers)
             parts += sentences[:_MOST_SENTENCES] or ["no size is dynamic"]
             numbers |= entry.content.numbers
-        return "; ".join(part for part in parts if part) or None
+        return "; ".join(part for part in parts if part)[:_LONGEST_REASON] or None
 
     def _use(self, artifact_type: str, cache_key: str, digest: str | None) -> ArtifactUse:
         return ArtifactUse(

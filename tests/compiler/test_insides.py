@@ -1,4 +1,4 @@
-"""Profiles: what PGO has seen is a table; the next process of the job starts from it, another one is told why not."""
+"""Insides: what PGO has seen is a table; the next process of the job starts from it, another one is told why not."""
 
 import json
 
