@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from importlib.util import find_spec
@@ -163,7 +164,8 @@ class Parts:
         if name not in self._texts:
             raise _missing("text", name)
         content = self._recording.read(name)
-        shown = content[: self._text_limit_bytes].decode("utf-8", "replace")
+        # A browser makes one sign of each line's end: counted as two, what is found would be marked beside its place.
+        shown = re.sub(r"\r\n?", "\n", content[: self._text_limit_bytes].decode("utf-8", "replace"))
         left_out = max(0, len(content) - self._text_limit_bytes)
         return TextPart(text=shown, language=_language(shown), leftOutBytes=left_out)
 

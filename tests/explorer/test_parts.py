@@ -1,5 +1,6 @@
 import json
 import typing
+from dataclasses import replace
 
 import pytest
 
@@ -113,6 +114,13 @@ def test_a_guard_says_which_compile_its_failure_caused(snapshot):
     assert (scale["failedIn"], scale["source"]) == ("0/2", "scale")
     (dropped,) = [row for row in rows if row["isDropped"]]
     assert dropped["dropReason"] == "caching_precompile drops ID_MATCH"
+
+
+def test_the_lines_of_a_text_end_as_a_browser_ends_them(snapshot, recording):
+    written = replace(recording, read=lambda _: b"one\r\ntwo\rthree\n")
+    parts = Parts(Index(written), snapshot.function_lines, [])
+    digest = next(row.content_sha256 for row in recording.documents if row.name == "output_code")
+    assert parts.part("text", digest)["text"] == "one\ntwo\nthree\n"
 
 
 def test_a_long_text_is_cut_and_says_how_much(snapshot, recording):
