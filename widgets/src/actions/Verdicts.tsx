@@ -5,9 +5,10 @@ import { formatBytes, formatCount } from "../format";
 import type { VerdictRow } from "../host";
 import { State } from "../states";
 
-/** Render a table with a row per verdict, type and reason; nothing where there are none. */
+/** Render a table with a row per verdict, type and reason; nothing where there are none, and no column of reasons without one. */
 export function Verdicts({ rows }: { rows: readonly VerdictRow[] }) {
   if (!rows.length) return null;
+  const hasReasons = rows.some((row) => row.reason);
   return (
     <div class="mc-verdicts" tabIndex={0} role="region" aria-label="Verdicts">
       <table class="mc-table">
@@ -17,7 +18,7 @@ export function Verdicts({ rows }: { rows: readonly VerdictRow[] }) {
             <th scope="col">type</th>
             <th scope="col" class="mc-number">artifacts</th>
             <th scope="col" class="mc-number">bytes</th>
-            <th scope="col">reason</th>
+            {hasReasons && <th scope="col">reason</th>}
           </tr>
         </thead>
         <tbody>
@@ -27,7 +28,7 @@ export function Verdicts({ rows }: { rows: readonly VerdictRow[] }) {
               <td>{row.type}</td>
               <td class="mc-number">{formatCount(row.count)}</td>
               <td class="mc-number">{formatBytes(row.bytes)}</td>
-              <td><Inline text={row.reason} /></td>
+              {hasReasons && <td><Inline text={row.reason} /></td>}
             </tr>
           ))}
         </tbody>

@@ -173,6 +173,16 @@ describe("the dialog", () => {
     expect(page.all("dialog td").map((cell) => cell.textContent)).toEqual(["refused", "kernel", "2", "2.0 kB", "made for avx512"]);
   });
 
+  it("load shows no column of reasons where all was loaded", async () => {
+    await page.click(button("Load…"));
+    await page.click(page.all("dialog input[type=radio]")[1]!);
+    await page.type(page.one<HTMLInputElement>("dialog .mc-input"), "d.megacache");
+    await submit();
+    calls[0]!.end({ text: "2 artifacts", verdicts: [{ verdict: "loaded", count: 2, bytes: 2000, type: "kernel", reason: "" }] });
+    await page.settle();
+    expect(page.all("dialog th").map((head) => head.textContent)).toEqual(["verdict", "type", "artifacts", "bytes"]);
+  });
+
   it("load takes a path too; a failure stays in it, and it can be tried again", async () => {
     await page.click(button("Load…"));
     await page.click(page.all("dialog input[type=radio]")[1]!);
