@@ -13,7 +13,7 @@ from megacache.bundle.inert_pickle import read_pickle
 from megacache.bundle.placeholders import Value, shown
 from megacache.bundle.torch_artifacts.callables import beyond_torch
 from megacache.bundle.torch_artifacts.graphs import AotEntry, Graph, aot_entry_of, graph_of
-from megacache.bundle.torch_artifacts.plain_values import text
+from megacache.bundle.torch_artifacts.plain_values import bounded, text
 from megacache.bundle.torch_artifacts.precompile import PrecompileEntry, precompile_entry_of
 from megacache.bundle.torch_artifacts.profile import Profile, best_config, profile_of
 from megacache.bundle.torch_format import TorchArtifact
@@ -66,6 +66,11 @@ def read_entry(artifact: TorchArtifact) -> Entry:
     reader = _READERS.get(artifact.artifact_type)
     if reader is None:
         return Entry()
+    with bounded(len(artifact.content)):
+        return _read_pickled(artifact, reader)
+
+
+def _read_pickled(artifact: TorchArtifact, reader: Callable[[Value], Content | None]) -> Entry:
     try:
         pickled = read_pickle(artifact.content)
     except UnreadablePickleError as error:

@@ -9,15 +9,17 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from itertools import islice
 
 from megacache.bundle.inert_pickle import read_pickle
 from megacache.bundle.placeholders import PickledDict, PickledName, PickledObject, Value, shown
-from megacache.bundle.torch_artifacts.plain_values import items, texts
+from megacache.bundle.torch_artifacts.plain_values import MOST_ROWS, items, texts
 from megacache.bundle.torch_artifacts.sources import source_name
 from megacache.errors import UnreadablePickleError
 
 _COMMENT = re.compile(r"\s+# (?P<line>[^\n]*?)\s+# (?P<location>\S+:\d+ in \S+)(?: \(.*\))?$", re.DOTALL)
 _LONGEST = 2000
+_MOST_EXPRESSIONS = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,13 +67,14 @@ def guard_state_of(content: bytes) -> GuardState:
         return GuardState(callables=pickled.callables, problem=f"its guards are {shown(state, 100)}")
     sizes = _sizes(graph.get("input_source_to_sizes_strides"))
     guards = graph.get("_guards")
-    found = [
+    found = (
         condition
         for guard in items(guards.get("inner") if isinstance(guards, PickledObject) else guards)
         if isinstance(guard, PickledObject)
         for condition in _conditions(guard, sizes)
-    ]
-    return GuardState(conditions=(*found, *_shape_conditions(state)), callables=pickled.callables)
+    )
+    first = tuple(islice(found, MOST_ROWS))
+    return GuardState(conditions=(*first, *_shape_conditions(state)), callables=pickled.callables)
 
 
 def _conditions(guard: PickledObject, sizes: dict[str, str]) -> list[Condition]:
@@ -80,7 +83,7 @@ def _conditions(guard: PickledObject, sizes: dict[str, str]) -> list[Condition]:
     if guard_type == "SHAPE_ENV":
         return []
     source = source_name(guard.get("originating_source"))[:_LONGEST]
-    expressions = list(dict.fromkeys(texts(guard.get("code_list"), _LONGEST)))
+    expressions = list(dict.fromkeys(texts(guard.get("code_list"), _LONGEST, _MOST_EXPRESSIONS)))
     if guard_type == "TENSOR_MATCH":
         expressions.insert(0, f"check_tensor({source}{_tensor(guard.get('create_fn'), sizes.get(source))})"[:_LONGEST])
     return [

@@ -20,6 +20,9 @@ from megacache.bundle.torch_artifacts.plain_values import MOST_ROWS, items, numb
 _LONGEST_SOURCE = 256 << 10
 _LONGEST_SOURCES = 32 << 20
 _LONGEST_NAME = 1000
+_MOST_BACKENDS = 2000
+_MOST_NAMES = 100
+_MOST_CODES_INSIDE = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,16 +101,15 @@ def precompile_entry_of(value: Value) -> PrecompileEntry | None:
     if not isinstance(value, PickledObject) or not isinstance(dynamo, PickledObject):
         return None
     backends = value.get("backends")
-    pairs = backends.pairs[:MOST_ROWS] if isinstance(backends, PickledDict) else []
+    pairs = backends.pairs[:_MOST_BACKENDS] if isinstance(backends, PickledDict) else []
     named = [(text(key, _LONGEST_NAME), _content(each)) for key, each in pairs]
     # What two places share is read once.
     entries = {id(content): aot_entry_of(content) for _, content in named}
     sources = _Sources(dynamo.get("source_info"))
     guards = _Guards()
+    codes = {id(each): each for each in items(dynamo.get("codes"))[:_MOST_BACKENDS] if isinstance(each, PickledObject)}
     return PrecompileEntry(
-        codes=tuple(
-            _code(each, sources, guards) for each in items(dynamo.get("codes")) if isinstance(each, PickledObject)
-        ),
+        codes=tuple(_code(each, sources, guards) for each in codes.values()),
         backends={key: entries[id(content)] for key, content in named if key is not None},
         system=_system(dynamo.get("system_info")),
     )
@@ -119,9 +121,13 @@ def _content(backend: Value) -> Value:
 
 @dataclass(slots=True)
 class _Guards:
-    """The guards that were read, by the identity of their bytes: a stranger may use the same ones many times."""
+    """The guards that were read, by the identity of their bytes: a stranger may use the same ones many times.
+
+    `left` counts how many more variants are read.
+    """
 
     found: dict[int, GuardState] = field(default_factory=dict)
+    left: int = MOST_ROWS
 
     def of(self, content: Value) -> GuardState:
         if not isinstance(content, bytes):
@@ -163,10 +169,10 @@ def _code(entry: PickledObject, sources: _Sources, guards: _Guards) -> CodeEntry
     module = text(entry.get("python_module"), _LONGEST_NAME)
     first_line = number(fields.get("co_firstlineno")) or 0
     names = (text(fields.get(name), _LONGEST_NAME) for name in ("co_qualname", "co_name"))
+    kept = [each for each in items(entry.get("guarded_codes")) if isinstance(each, PickledObject)][: guards.left]
+    guards.left -= len(kept)
     variants = (
-        GuardedCode(names=_called(each.get("dynamo_code")), guards=guards.of(each.get("guards_state")))
-        for each in items(entry.get("guarded_codes"))
-        if isinstance(each, PickledObject)
+        GuardedCode(names=_called(each.get("dynamo_code")), guards=guards.of(each.get("guards_state"))) for each in kept
     )
     return CodeEntry(
         module=module,
@@ -174,7 +180,7 @@ def _code(entry: PickledObject, sources: _Sources, guards: _Guards) -> CodeEntry
         filename=text(fields.get("co_filename"), _LONGEST_NAME) or "?",
         first_line=first_line,
         source=sources.of(module, first_line),
-        function_names=texts(entry.get("function_names"), _LONGEST_NAME),
+        function_names=texts(entry.get("function_names"), _LONGEST_NAME, _MOST_NAMES),
         guarded_codes=tuple(variants),
         is_bypassed=entry.get("bypassed") is True,
     )
@@ -184,13 +190,15 @@ def _called(code: Value) -> tuple[str, ...]:
     """Return the graphs and resume functions that a code object names, or one inside it."""
     found: dict[str, None] = {}
     waiting, seen = [code], 0
-    while waiting and seen < MOST_ROWS:
+    while waiting and seen < _MOST_CODES_INSIDE and len(found) < _MOST_NAMES:
         each = waiting.pop()
         seen += 1
         if isinstance(each, PickledObject):
-            names = texts(each.get("co_names"), _LONGEST_NAME)
+            names = texts(each.get("co_names"), _LONGEST_NAME, 10 * _MOST_NAMES)
             found |= dict.fromkeys(name for name in names if name.startswith(("__compiled_fn_", "__resume_at_")))
-            waiting += [inner for inner in items(each.get("co_consts")) if isinstance(inner, PickledObject)]
+            waiting += [
+                inner for inner in items(each.get("co_consts"))[: 10 * _MOST_NAMES] if isinstance(inner, PickledObject)
+            ]
     return tuple(found)
 
 

@@ -20,6 +20,7 @@ from megacache.views.names import plain_source
 
 DYNAMIC = "dynamic"
 _LONGEST_NAME = 1000
+_MOST_INPUTS = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +97,7 @@ def profile_of(value: Value) -> Profile | None:
             continue
         filename, function = (text(code.get(name), _LONGEST_NAME) or "?" for name in ("filename", "name"))
         place = Place(filename, number(code.get("firstlineno")) or 0, function)
-        for source, entry in sources.items.pairs[:MOST_ROWS]:
+        for source, entry in sources.items.pairs[:_MOST_INPUTS]:
             name = text(source, _LONGEST_NAME) or "?"
             if isinstance(entry, PickledObject):
                 sizes |= {(place, each): size for each, size in _sizes(name, entry, "size", "scalar")}

@@ -63,7 +63,7 @@ _ATTRIBUTES = (
 )
 _PROPERTIES = ("size()", "stride()", "storage_offset()")
 
-_LONGEST_CHAIN = 50
+_LONGEST_CHAIN = 30
 _DEEPEST_KEY = 1
 _LONGEST_FIELD = 200
 

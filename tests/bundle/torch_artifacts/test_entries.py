@@ -151,3 +151,49 @@ def test_guards_that_many_variants_share_are_read_once(monkeypatch):
     entry = precompile_entry_of(read_pickle(content).value)
     assert len(entry.codes[0].guarded_codes) == 51
     assert len(read) == 1
+
+
+def test_one_long_text_in_a_thousand_graphs_is_not_copied_a_thousand_times():
+    """1 MB of pickle names one text as the code of 1,000 graphs; as rows it stays within some times its size."""
+    code = ("é" * (1 << 20)).encode()
+    graphs = b"".join(
+        b"X\x04\x00\x00\x00%04d" % number
+        + b"cx\nArtifact\n)\x81}(X\x07\x00\x00\x00content"
+        + b"cx\nBundledAOTAutogradResult\n)\x81}(X\x0b\x00\x00\x00compiled_fw"
+        + b"cx\nBundledCompiledForward\n)\x81}(X\x06\x00\x00\x00result"
+        + b"cx\nCompiledFxGraph\n)\x81}(X\x0b\x00\x00\x00source_codeh\x01ubububub"
+        for number in range(1000)
+    )
+    text = b"X" + len(code).to_bytes(4, "little") + code + b"q\x010"
+    dynamo = b"X\x06\x00\x00\x00dynamocx\nDynamo\n)\x81"
+    content = b"\x80\x02" + text + b"cx\nPrecompileCacheEntry\n)\x81}(" + dynamo + b"X\x08\x00\x00\x00backends}("
+    entry = read_entry(TorchArtifact("precompile", "k", content + graphs + b"uub."))
+    assert len(entry.content.backends) == 1000
+    codes = {id(each.forward.source_code): each.forward.source_code for each in entry.content.backends.values()}
+    assert sum(len(each or "") for each in codes.values()) < 5 * len(content) + (16 << 20)
+
+
+def test_what_multiplies_by_references_stays_bounded(monkeypatch):
+    """Codes, their variants and the guards of each are each shared by all: the product would be 10**12."""
+    monkeypatch.setattr("megacache.bundle.torch_artifacts.rows._MOST_GUARDS", 20_000)
+    memo = b"q\x01"
+    guard_ = (
+        b"ctorch._guards\nGuard\n)\x81}(X\x09\x00\x00\x00code_list](" + b"X\x01\x00\x00\x00x" * 2000 + b"eub" + b"q\x02"
+    )
+    state = b"\x80\x02cx\nGuardsState\n)\x81}(X\x0c\x00\x00\x00output_graphcx\nG\n)\x81}(X\x07\x00\x00\x00_guards]("
+    state += guard_ + b"h\x02" * 20_000 + b"eububu" + b"b."
+    state = state.replace(b"eububu", b"eubu")
+    variant = (
+        b"cx\nV\n)\x81}(X\x0c\x00\x00\x00guards_stateB" + len(state).to_bytes(4, "little") + state + b"ub" + b"q\x03"
+    )
+    variants = b"](" + variant + b"h\x03" * 20_000 + b"e" + memo
+    codes = b"".join(
+        b"cx\nC\n)\x81}(X\x0d\x00\x00\x00guarded_codes" + (variants if number == 0 else b"h\x01") + b"ub"
+        for number in range(1000)
+    )
+    content = b"\x80\x02cx\nPrecompileCacheEntry\n)\x81}(X\x06\x00\x00\x00dynamocx\nD\n)\x81}(X\x05\x00\x00\x00codes]("
+    content += codes + b"eububub"[:-2] + b"."
+    found = rows(TorchArtifact("precompile", "k", content))
+    assert len(found.codes) <= 1000
+    assert 0 < len(found.compiles) <= 10_000
+    assert 0 < len(found.documents) <= 2
