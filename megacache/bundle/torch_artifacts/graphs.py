@@ -16,6 +16,8 @@ from typing import NamedTuple
 from megacache.bundle.placeholders import PickledDict, PickledObject, Value
 from megacache.bundle.torch_artifacts.plain_values import MOST_ROWS, is_affordable, items, joined, number, text, texts
 from megacache.bundle.torch_artifacts.sources import source_name
+from megacache.bundle.torch_artifacts.triton import Binaries, binaries_of, kernels
+from megacache.model import TritonKernel
 
 _OUTERMOST_FRAME = re.compile(r'\s*File "(?P<file>[^"\n]{1,1000})", line (?P<line>\d{1,9}), in (?P<name>[^\n]{1,500})')
 _SYMBOL = re.compile(r'"Sym\((?P<symbol>[a-z]+\d+)\)",?[ ]+# PlainAOTInput\(idx=(?P<input>\d{1,6})\)')
@@ -46,6 +48,7 @@ class Graph:
         duration_us: How long inductor took.
         places: For each kernel the line in the compiled function that it comes from.
         sizes: Of each dynamic size, by its symbol, the one that was seen.
+        binaries: The files of GPU kernels that it carries.
     """
 
     fx_key: str | None
@@ -57,6 +60,12 @@ class Graph:
     duration_us: int | None = None
     places: tuple[Place, ...] = ()
     sizes: tuple[tuple[str, str], ...] = ()
+    binaries: tuple[Binaries, ...] = ()
+
+    @property
+    def triton_kernels(self) -> tuple[TritonKernel, ...]:
+        """The GPU kernels that its code names, with the files that it carries of them."""
+        return kernels(self.fx_key or "", self.source_code, self.binaries)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,6 +121,7 @@ def graph_of(value: Value) -> Graph | None:
         duration_us=_microseconds(value.get("_time_taken_ns")),
         places=tuple(place for place in map(_outermost, stacks) if place is not None),
         sizes=tuple((found["symbol"], found["size"]) for found in _SEEN_SIZE.finditer(head)),
+        binaries=binaries_of(value.get("_triton_bundle")),
     )
 
 

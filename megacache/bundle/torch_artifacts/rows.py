@@ -16,6 +16,7 @@ from megacache.bundle.torch_artifacts.graphs import AotEntry, Graph, Place
 from megacache.bundle.torch_artifacts.placing import BYPASSED, Compiled, Lowering, Placing
 from megacache.bundle.torch_artifacts.precompile import PrecompileEntry
 from megacache.bundle.torch_artifacts.profile import Profile
+from megacache.bundle.torch_artifacts.triton import completeness
 from megacache.bundle.torch_format import TorchArtifact
 from megacache.model import ArtifactUse, BackendEntry, Compile, Dimension, Document, GraphBreak, Guard, SystemInfo
 from megacache.recording import Recording, encode_rows
@@ -261,6 +262,9 @@ class TorchRows:
                     if content:
                         yield self._document(name, content, lowering.compile_id, lowering.backend_id, kind)
         yield from self._profiles()
+        for compiled in self._graphs.values():
+            if rows := compiled.triton_kernels:
+                yield self._document("triton", encode_rows(rows).decode(), None, None, None)
 
     def _document(
         self, name: str, content: str, compile_id: str | None, backend_id: str | None, kind: str | None
@@ -313,6 +317,8 @@ class TorchRows:
         parts = [entry.reason, None if self._is_last(index) else _SUPERSEDED]
         if isinstance(entry.content, (Graph, AotEntry)) and entry.content.guards:
             parts.append(f"only while {entry.content.guards}")
+        if isinstance(entry.content, Graph):
+            parts.append(completeness(entry.content.triton_kernels))
         if isinstance(entry.content, Profile):
             sentences = entry.content.sentences(numbers)
             parts += sentences[:_MOST_SENTENCES] or ["no size is dynamic"]
