@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from megacache.bundle import Bundle, merge
     from megacache.compiled import CompiledArtifact, standalone_compile
+    from megacache.compiled_functions import load_compiled_function, save_compiled_function
     from megacache.compiler.dynamo_store import BundleDynamoStore
     from megacache.compiler.precompile_context import PrecompileContext
     from megacache.errors import MegacacheError
@@ -41,9 +42,11 @@ __all__ = [
     "enable",
     "explore",
     "load",
+    "load_compiled_function",
     "load_ipython_extension",
     "merge",
     "save",
+    "save_compiled_function",
     "session",
     "standalone_compile",
 ]
@@ -63,8 +66,10 @@ _HOMES = {
     "enable": "megacache.process",
     "explore": "megacache.explorer.widget",
     "load": "megacache.process",
+    "load_compiled_function": "megacache.compiled_functions",
     "merge": "megacache.bundle",
     "save": "megacache.process",
+    "save_compiled_function": "megacache.compiled_functions",
     "session": "megacache.process",
     "standalone_compile": "megacache.compiled",
 }

@@ -179,6 +179,8 @@ def standalone_compile(
             made = compile_standalone(
                 gm, example_inputs, dynamic_shapes=dynamic_shapes, options=dict(options or {}), aot=aot, **more
             )
+        if any(each.state == "hit" for each in session.recording().artifact_uses):
+            process.capture.keep_kernels()
     recording = session.recording()
     kept = [each for each in recording.artifacts if each.artifact_type == COMPILED_ARTIFACT]
     content = recording.read(kept[-1].content_sha256) if kept else None

@@ -30,6 +30,7 @@ MAY_IMPORT = {
     "process": {*GROUND, "views", "explain", "bundle", "compiler", "sessions"},
     "parts": {"sessions", "process"},
     "compiled": {*GROUND, "bundle", "compiler", "sessions", "process", "parts"},
+    "compiled_functions": {*GROUND, "bundle", "compiler", "process", "parts"},
     "explorer": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
     "magics": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
     "cli": {*GROUND, "views", "explain", "bundle", "traces"},

@@ -15,13 +15,13 @@ from megacache.explain import Component
 from megacache.model import ArtifactUse, BackendEntry, Code, Compile, Dimension, GraphBreak, Guard, RecompileReason
 from megacache.views.names import (
     KEY_LENGTH,
+    artifact_name,
     code_name,
     code_place,
     dimension_text,
     first_line,
     place,
     short_guard,
-    short_key,
 )
 from megacache.views.units import format_duration
 
@@ -90,7 +90,7 @@ def row_line(row: object) -> str:
 @row_line.register
 def _(row: ArtifactUse) -> str:
     state = row.detail or row.state or "recorded"
-    key = short_key(row.cache_key)
+    key = artifact_name(row.artifact_type, row.cache_key)
     return joined(row.compile_id, row.artifact_type, key, state, row.reason, f"in session {row.session_id}")
 
 

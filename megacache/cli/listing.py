@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from megacache.views.names import KEY_LENGTH, short_key
+from megacache.views.names import KEY_LENGTH, artifact_name
 from megacache.views.units import count, format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def artifact_line(artifact: ListedArtifact) -> str:
     """
     shown, more = artifact.compile_ids[:SHOWN_COMPILES], len(artifact.compile_ids) - SHOWN_COMPILES
     compiles = " ".join(shown) + (f" +{more}" if more > 0 else "")
-    key, size = short_key(artifact.cache_key), format_bytes(artifact.size_bytes)
+    key, size = artifact_name(artifact.artifact_type, artifact.cache_key), format_bytes(artifact.size_bytes)
     return (
         f"  {artifact.artifact_type:<13} {key:<{KEY_LENGTH}} {size:>9}  {artifact.state or '-':<7} {compiles}".rstrip()
     )

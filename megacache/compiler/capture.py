@@ -6,14 +6,16 @@ Layer: compiler. There is one per process; `sessions` holds it.
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from megacache.compiler import versions
 from megacache.compiler.options import live_config
-from megacache.compiler.raw_events import CompileEnded, RawEvent
+from megacache.compiler.raw_events import ArtifactRecorded, CompileEnded, RawEvent
 from megacache.compiler.recorder import Recorder
 from megacache.compiler.shelf import Shelf
 from megacache.compiler.system import live_system
@@ -43,6 +45,7 @@ class Capture:
         from megacache.compiler.cache_keys import CacheKeys
         from megacache.compiler.kernels import Kernels
         from megacache.compiler.outside import Outside
+        from megacache.compiler.package_watch import WATCH
         from megacache.compiler.precompile import Precompile
 
         self.system = live_system()
@@ -52,6 +55,8 @@ class Capture:
         self.precompile = Precompile(self._take, self.shelf)
         self.kernels = Kernels(self._take)
         self.outside = Outside(self._take)
+        self.packages = WATCH
+        self._kernels: dict[str, ArtifactRecorded] = {}
         self._cache_keys = CacheKeys()
         self._taps = Taps(self._hear)
         self._on_compiled = on_compiled
@@ -64,7 +69,7 @@ class Capture:
     @property
     def faults(self) -> tuple[Fault, ...]:
         """What went wrong inside megacache while torch compiled."""
-        rooms = (self._taps, self.precompile, self.kernels, self.outside, self.recorder)
+        rooms = (self._taps, self.precompile, self.packages, self.kernels, self.outside, self.recorder)
         return tuple(fault for room in rooms for fault in room.faults)
 
     def start(self) -> None:
@@ -74,6 +79,7 @@ class Capture:
         self.recorder.know_files(INTERN_TABLE)
         if not self.is_on:
             self.precompile.attach()  # first, so that the taps see also the compiles that it serves
+            self.packages.attach()
             self.kernels.attach()
             self.outside.attach()
             self._cache_keys.attach()
@@ -85,6 +91,7 @@ class Capture:
         self._cache_keys.detach()
         self.outside.detach()
         self.kernels.detach()
+        self.packages.detach()
         self.precompile.detach()
 
     def offer(self, recording: Recording, artifacts: Sequence[Artifact]) -> None:
@@ -105,14 +112,26 @@ class Capture:
                 self.kernels.offer(kernels, system, self.system)
 
     def _hear(self, event: RawEvent) -> None:
+        if isinstance(event, ArtifactRecorded) and event.artifact_type == "precompile":
+            event = replace(event, components=self.packages.components_at(event.cache_key))
         self._take(event)
         self.precompile.hear(event)
         if isinstance(event, CompileEnded):
             self._on_compiled()
 
     def _take(self, event: RawEvent) -> None:
+        if isinstance(event, ArtifactRecorded) and event.artifact_type == KERNEL:
+            self._kernels[event.cache_key] = event
         self.recorder.take(event)
         self.heard_count += 1
+
+    def keep_kernels(self) -> None:
+        """Let the session that is open keep every kernel of this process.
+
+        What was compiled before, or found in torch's caches, may need any of them, and torch does not say which.
+        """
+        for event in list(self._kernels.values()):
+            self.recorder.take(replace(event, at_us=time.time_ns() // 1000, compile_id=None))
 
     def recording(self, session_ids: tuple[str, ...]) -> Recording:
         """Return the rows of some sessions."""

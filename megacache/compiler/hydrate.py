@@ -14,7 +14,7 @@ from megacache.bundle.torch_format import TorchArtifact, write_artifacts
 from megacache.compiler.settle import settle
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError, TorchError
 from megacache.explain import UNKNOWN_SYSTEM_ID, mismatches
-from megacache.model import ARTIFACT_TYPES, GUARDED_CODE, OUR_TYPES, Artifact, SystemInfo, Verdict
+from megacache.model import ARTIFACT_TYPES, GUARDED_CODE, OUR_TYPES, WHOLE_TYPES, Artifact, SystemInfo, Verdict
 from megacache.recording import Recording
 
 __all__ = ["NEWEST_ONLY", "hydrate", "settle"]
@@ -27,6 +27,7 @@ SAFE_KEY = re.compile(r"[\w-]+([./][\w-]+)*", re.ASCII)
 
 _PRECOMPILE = "torch does not check its own precompile entry against the live code, so it is not served"
 _NOT_SERVED = "nobody asked to be served guarded codes"
+_BY_NAME = "nobody asked for it: CompiledArtifact.load() or load_compiled_function() load it by its name"
 _SUPERSEDED = "an older content of this key: torch keeps one, and the newest is loaded"
 _UNKNOWN_SYSTEM = (
     "torch's own container does not say on which CPU it was compiled, and a wrong one gives wrong results: "
@@ -105,7 +106,8 @@ def _waiting(
     for artifact in ours:
         is_wanted = is_offered and (serves_guarded_codes or artifact.artifact_type != GUARDED_CODE)
         refusal = check.our_refusal(artifact) if is_wanted else _NOT_SERVED
-        found[artifact] = _verdict(artifact, "refused" if refusal else "loaded", refusal)
+        note = _BY_NAME if artifact.artifact_type in WHOLE_TYPES else None
+        found[artifact] = _verdict(artifact, "refused" if refusal else "loaded", refusal or note)
     return found
 
 

@@ -35,6 +35,9 @@ from megacache.model import AOT_FUNCTION, COMPILED_ARTIFACT, PRECOMPILED
 _NAME: ContextVar[str | None] = ContextVar("_NAME", default=None)
 """What the user calls the next standalone artifact."""
 
+PRECOMPILE_PREFIX = "precompile:"
+"""What tells the key of a precompile capture from that of the same function of `aot_compile`."""
+
 UNNAMED = "graph"
 """The name of a graph whose class tells none."""
 
@@ -102,6 +105,16 @@ class Outside:
         finally:
             self._sink(OutsideEnded(compile_id=None))
 
+    def record(self, artifact_type: str, name: str, content: bytes) -> None:
+        """Keep a whole thing that was made before.
+
+        Args:
+            artifact_type: One of `model.WHOLE_TYPES`.
+            name: Its key.
+            content: Its file.
+        """
+        self._sink(ArtifactRecorded(compile_id=None, artifact_type=artifact_type, cache_key=name, content=content))
+
     def served(self, artifact_type: str, name: str, sha256: str) -> None:
         """Say that a whole thing was loaded.
 
@@ -156,7 +169,7 @@ class Outside:
             with self.titled(f"precompile {name}"):
                 result = original(self_, *args, **kwargs)
                 code, cache = self_._rendered
-                self._keep(PRECOMPILED, name, lambda: pair_file(code, cache))
+                self._keep(PRECOMPILED, f"{PRECOMPILE_PREFIX}{name}", lambda: pair_file(code, cache))
             return result
 
         self._replace(capture, "__call__", call)
@@ -193,3 +206,10 @@ def name_of(model: Any) -> str:
     """Return `module.qualname` of a function, a bound method or the class of a module's instance."""
     found = model if hasattr(model, "__qualname__") else type(model)
     return f"{found.__module__}.{found.__qualname__}"
+
+
+def name_of_compiled(function: Any) -> str:
+    """Return the name of what `aot_compile` made: of the code that was compiled, and of the module that it is from."""
+    qualname: str = function._artifacts.original_code.co_qualname
+    module = (function._extra_globals or {}).get("__name__")  # one that was loaded without globals has forgotten it
+    return f"{module}.{qualname}" if module else qualname

@@ -114,6 +114,8 @@ PRIVATE_NAMES = (
     TorchName("torch._inductor.codecache", "torch_key", "which torch wrote a compiled artifact"),
     TorchName("torch._dynamo.aot_compile", "aot_compile_fullgraph", "what is lowered outside of any compile id"),
     TorchName("torch._dynamo.aot_compile", "AOTCompiledFunction.serialize", "functions of aot_compile, kept"),
+    TorchName("torch._dynamo.aot_compile", "AOTCompiledFunction._extra_globals", "the module of such a function"),
+    TorchName("torch._dynamo.aot_compile", "CompileArtifacts", "the code of such a function: its `original_code`"),
     TorchName("torch.cpu", "_init_amx", "leave of Linux to use the tiles of AMX"),
     TorchName("torch.cpu", "_is_avx512_bf16_supported", "what the probes of an ISA find out"),
 )

@@ -19,7 +19,7 @@ from typing import Any, Literal, TypeVar
 
 from megacache.compiler import versions
 from megacache.compiler.kernel_content import encode, header_of, library_of
-from megacache.errors import TorchError
+from megacache.errors import TorchError, UsageError
 
 Result = TypeVar("Result")
 
@@ -105,11 +105,12 @@ def function_file(function: Any, external_data: Mapping[str, Any] | None = None)
 
     Raises:
         TorchError: When the function reaches what cannot be pickled.
+        UsageError: When it is something else.
     """
     from torch._dynamo.aot_compile import AOTCompiledFunction
 
     if not isinstance(function, AOTCompiledFunction):
-        raise TorchError(
+        raise UsageError(
             f"a {type(function).__name__} is not what aot_compile() returns: "
             "compile it with torch.compile(f, fullgraph=True).aot_compile((args, kwargs))"
         )

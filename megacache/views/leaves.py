@@ -8,7 +8,7 @@ from typing import Any
 from megacache.model import Artifact, ArtifactUse, Verdict
 from megacache.views.branch import Branch, join
 from megacache.views.index import Index
-from megacache.views.names import first_line, short_key, without_home
+from megacache.views.names import artifact_name, first_line, without_home
 from megacache.views.tree import Node
 from megacache.views.units import format_duration
 
@@ -61,7 +61,7 @@ def _leaf(
     node = Node(
         kind="artifact",
         key=key,
-        name=short_key(cache_key),
+        name=artifact_name(artifact_type, cache_key),
         size_bytes=size,
         artifact_type=artifact_type,
         cache_key=cache_key,

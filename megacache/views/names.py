@@ -6,7 +6,7 @@ import os
 import re
 from functools import cache
 
-from megacache.model import Code, Dimension, GraphBreak
+from megacache.model import WHOLE_TYPES, Code, Dimension, GraphBreak
 
 KEY_LENGTH = 12
 """How many characters of a cache key people are shown; torch's keys differ long before that."""
@@ -62,6 +62,11 @@ def place(filename: str | None, line: int | None) -> str:
 def short_key(cache_key: str | None) -> str:
     """Return the start of what tells a cache key from others, or say that torch made none."""
     return "no key" if cache_key is None else telling_part(cache_key)[:KEY_LENGTH]
+
+
+def artifact_name(artifact_type: str, cache_key: str | None) -> str:
+    """Return what people call an artifact: the start of its key, or the whole name of what is loaded by its name."""
+    return cache_key if cache_key is not None and artifact_type in WHOLE_TYPES else short_key(cache_key)
 
 
 def telling_part(cache_key: str) -> str:

@@ -13,6 +13,7 @@ from megacache.model import (
     GUARDED_CODE,
     KERNEL,
     OUR_TYPES,
+    WHOLE_TYPES,
     Artifact,
     ArtifactUse,
     BackendEntry,
@@ -134,7 +135,7 @@ class Tables:
     def artifacts(self) -> DataFrame:
         """One row per artifact of torch's: the fields of `Artifact`, then what became of it.
 
-        These are as many as torch's own `CacheInfo` counts; ours are in `guarded_codes` and `kernels`.
+        These are as many as torch's own `CacheInfo` counts; ours are in `guarded_codes`, `kernels` and `compiled`.
 
         Columns after those of `Artifact`: state (of its last use with a lookup; missing where there was none) and
         compile_ids (those that touched it, joined by commas in order; empty where none did).
@@ -150,6 +151,11 @@ class Tables:
     def kernels(self) -> DataFrame:
         """One row per compiled CPU library: the columns of `artifacts`."""
         return self._artifacts(lambda row: row.artifact_type == KERNEL)
+
+    @cached_property
+    def compiled(self) -> DataFrame:
+        """One row per whole compiled thing, such as a standalone artifact or a function: the columns of `artifacts`."""
+        return self._artifacts(lambda row: row.artifact_type in WHOLE_TYPES)
 
     def _artifacts(self, is_wanted: Callable[[Artifact], bool]) -> DataFrame:
         states: dict[tuple[str, str | None], str] = {}
