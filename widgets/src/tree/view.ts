@@ -133,8 +133,13 @@ export class TreeView {
   }
 }
 
-/** Return what is open at first: level by level, as far as there is room. */
+/**
+ * Return what is open at first: level by level, as far as there is room.
+ *
+ * Of a tree that is being filled the artifacts stay folded: those of the first compile would take the room of the next.
+ */
 function opening(tree: TreeModel): number[] {
+  const isArtifact = (place: number) => tree.kindOf(place) === "artifact";
   const open: number[] = [];
   let lines = tree.roots.length;
   let level = tree.roots;
@@ -142,7 +147,7 @@ function opening(tree: TreeModel): number[] {
     const below = level.flatMap((place) => tree.children(place));
     lines += below.length;
     // One level is opened in any case: a single session says nothing.
-    if (open.length && lines > LINES_AT_FIRST) break;
+    if (open.length && (lines > LINES_AT_FIRST || (tree.summary.isLive && below.some(isArtifact)))) break;
     open.push(...level);
     level = below;
   }
