@@ -8,6 +8,10 @@ export interface Plotly {
   purge(element: HTMLElement): void;
 }
 
+/** What a title takes of the margin above a figure, and what is left there in any case, in pixels. */
+const TITLE_HEIGHT = 32;
+const LEAST_MARGIN = 8;
+
 let loading: Promise<Plotly> | undefined;
 
 /** Return plotly, loading it if need be; after a failure the next call tries again. */
@@ -37,6 +41,8 @@ export function themedLayout(layout: FigurePart["layout"], text: string, line: s
   const themed: Record<string, unknown> = { ...layout };
   // The choice above the figure names it, and the room is scarce.
   delete themed["title"];
+  const margin = layout["margin"] as { readonly t?: number } | undefined;
+  if (margin?.t) themed["margin"] = { ...margin, t: Math.max(LEAST_MARGIN, margin.t - TITLE_HEIGHT) };
   themed["font"] = { ...(layout["font"] as object | undefined), color: text };
   for (const axis of Object.keys(layout).filter((key) => /^[xy]axis\d*$/.test(key))) {
     themed[axis] = { ...(layout[axis] as object), gridcolor: line, linecolor: line };
