@@ -102,9 +102,9 @@ def test_every_command_says_what_it_does_and_speaks_json(name):
 
 def test_readme_names_every_magic_and_its_options():
     options = set(re.findall(r"--[\w-]+", magics.CELL_USAGE))
-    commands = set(re.findall(r"(\w+)(?: PATH)?(?: \||$)", magics.LINE_USAGE))
+    commands = {each.split()[0] for each in magics.LINE_USAGE.removeprefix("%megacache ").split(" | ")}
     assert {"--bundle", "--fresh", "--no-widget", "--quiet", "--no-precompile"} <= options
-    assert {"status", "save", "load", "export", "config"} <= commands
+    assert {"status", "save", "load", "export", "diff", "config"} <= commands
     rows = [line for line in README.splitlines() if line.startswith("| `")]
     for word in options | commands:
         assert any(re.match(rf"\| `{word}[ `]", row) for row in rows), f"{word} has no row in README.md"
