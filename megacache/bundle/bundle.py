@@ -6,7 +6,7 @@ Layer: bundle. What each method does is told by the file of its name; the format
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from megacache.bundle.compact import CompactReport
     from megacache.bundle.prune import PruneReport
     from megacache.bundle.verify import VerifyReport
+    from megacache.compiler.packages import Package
 
 AnyPath = str | os.PathLike[str]
 
@@ -321,6 +322,31 @@ class Bundle(Recorded):
 
         with self._reader.snapshot():
             return exported(self.recording(), types, keys)
+
+    def package(
+        self, function: Callable[..., object], *, key: str | None = None, trust_unknown: bool = False
+    ) -> Package:
+        """Return torch's own precompile entry of one function, to look at, install and uninstall.
+
+        Args:
+            function: The function, a compiled one, or a module.
+            key: The name that a store was given; None means torch's own key of the function.
+            trust_unknown: Let `install` take also an entry of which nobody noted on which system it was compiled, or
+                what it inlined.
+
+        Returns:
+            The newest entry that is right here as far as rows say, else the newest. No pickle is run before `install`.
+
+        Raises:
+            EntryNotFoundError: When there is none.
+            UsageError: When there is no Python code in the function.
+            UnreadablePickleError: When the entry cannot be read.
+            BundleError: When the file cannot be read; see `errors`.
+            TorchError: When torch is absent or lacks a name that we need.
+        """
+        from megacache.compiler.packages import package_of
+
+        return package_of(self.recording(), str(self.path), function, key=key, trust_unknown=trust_unknown)
 
     def close(self) -> None:
         """Let go of the file. A recording that outlives the bundle opens it again for each content that it reads."""

@@ -17,7 +17,8 @@ Where to look, by what you want to change:
   watches: what names reach in `surroundings`, `mentions`, `walk`; what was inlined or called in `needs`, `operators`,
   `methods`, `origins`; and `process_groups`. What an object is, wherever it lies: `facts`, `content`, `content_of_*`,
   `reach`;
-* torch's own precompile entries: `precompile_context`, `dynamo_store`; their parts: `precompile_entries`, `entry_*`,
-  `populate`;
+* torch's own precompile entries: `precompile_context`, `dynamo_store`, `packages`; their parts: `precompile_entries`,
+  `entry_*`, `populate`, `installing`. What such an entry relies on: `package_watch` notes it as `reliance` and `pinned`,
+  `package_proof` compares;
 * compiled CPU kernels: `kernels`, `kernel_content`, `kernel_source`, `vector_isas`.
 """

@@ -20,6 +20,7 @@ from torch.compiler._cache import CacheArtifactRecorder  # noqa: E402
 from megacache.bundle import Bundle  # noqa: E402
 from megacache.compiler.entry_pickles import pickled, unpickled  # noqa: E402
 from megacache.compiler.entry_writer import EntryWriter, is_writers  # noqa: E402
+from megacache.compiler.package_watch import WATCH  # noqa: E402
 from megacache.compiler.precompile_entries import PRECOMPILE, refused, right_entry  # noqa: E402
 from megacache.compiler.system import live_system  # noqa: E402
 from megacache.errors import BundleNotFoundError, CorruptBundleError  # noqa: E402
@@ -74,7 +75,7 @@ class BundleDynamoStore(DynamoStore):
         """
         content = pickled(cache_entry, path)
         CacheArtifactRecorder(PrecompileCacheArtifact.type(), path).record(content)
-        self._writer.write({path: content})
+        self._writer.write({path: content}, {path: WATCH.components(cache_entry.dynamo)})
 
     def read(self, path: str) -> PrecompileCacheEntry:
         """Give back the newest entry of a key that was made by this torch, Python, machine and config.

@@ -35,11 +35,12 @@ class EntryWriter:
         self._use_count = 0
         self._started_us: dict[str, int] = {}
 
-    def write(self, contents: Mapping[str, bytes]) -> SaveReport:
+    def write(self, contents: Mapping[str, bytes], components: Mapping[str, bytes | None]) -> SaveReport:
         """Keep entries.
 
         Args:
             contents: The pickles by key.
+            components: What each relies on, as key components, by key; None where nobody noted it.
 
         Returns:
             What was new.
@@ -53,10 +54,11 @@ class EntryWriter:
             _artifact(key, digests[key], len(content), system, session.ended_us or 0)
             for key, content in contents.items()
         )
-        uses = tuple(self._use(each, session) for each in artifacts)
+        told = {sha256(each).hexdigest(): each for each in components.values() if each is not None}
+        uses = tuple(self._use(each, session, components.get(each.cache_key)) for each in artifacts)
         recording = Recording(systems=(system,), sessions=(session,), artifacts=artifacts, artifact_uses=uses)
         with Bundle.open_or_create(self._path) as bundle:
-            report = bundle.append(recording, {digests[key]: content for key, content in contents.items()})
+            report = bundle.append(recording, {**told, **{digests[key]: content for key, content in contents.items()}})
             alike = [each.session_id for each in bundle.recording().sessions if self._is_alike(each, session)]
         for each in artifacts:
             kept = Kept(
@@ -93,7 +95,7 @@ class EntryWriter:
         is_ours = is_writers(session, self._name)
         return is_ours and (session.system_id, session.config) == (new.system_id, new.config)
 
-    def _use(self, artifact: Artifact, session: SessionInfo) -> ArtifactUse:
+    def _use(self, artifact: Artifact, session: SessionInfo, components: bytes | None) -> ArtifactUse:
         self._use_count += 1
         return ArtifactUse(
             session_id=session.session_id,
@@ -107,6 +109,7 @@ class EntryWriter:
             content_sha256=artifact.content_sha256,
             state=None,
             at_us=artifact.added_us,
+            components_sha256=None if components is None else sha256(components).hexdigest(),
         )
 
 

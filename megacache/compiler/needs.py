@@ -116,6 +116,21 @@ def first_unmet(needs: Iterable[Need]) -> Need | None:
     return next((need for need in needs if not _is_met(need)), None)
 
 
+def described(need: Need) -> str:
+    """Return what a need is called in a sentence."""
+    kind, name, _ = need
+    own_name = name.partition(":")[2]
+    match kind:
+        case "op":
+            return f"operator `{name}`"
+        case "constant":
+            return f"`{own_name}`"
+        case "method":
+            return f"method `{name}` of tensors"
+        case _:
+            return f"`{own_name}`, which it {kind},"
+
+
 def _resolved(name: str) -> object:
     """Return what `module:qualname` stands for now; of a function inside another, the outer one.
 

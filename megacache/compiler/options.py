@@ -8,7 +8,7 @@ Source: `ConfigModule` in `torch/utils/_config_module.py`, `CustomPassBase` in `
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from importlib import import_module
 from typing import Any
 
@@ -54,11 +54,14 @@ def default_of(option: str) -> str:
     return "not there" if entry is None else _text_of(entry.default)
 
 
-def config_digest() -> str:
+def config_digest(*, without: Collection[str] = ()) -> str:
     """Return a digest of every option that changes code, those at their defaults too.
 
     Torch reads some defaults from the environment, so they differ between processes. Nothing is remembered: an option
     may hold a list or a pass of the user's, and nobody hears when those change.
+
+    Args:
+        without: Options that do not count, such as `dynamo.caching_precompile`.
 
     Returns:
         A digest, 32 hexadecimal digits.
@@ -70,6 +73,7 @@ def config_digest() -> str:
         (room, option, (value,) if type(value) in _SCALARS else value_facts(value, f"{room} option `{option}`"))
         for room, module in sorted(CONFIG_MODULES.items())
         for option, value in sorted(_counting_options(import_module(module), skips_defaults=False).items())
+        if f"{room}.{option}" not in without
     ]
     return digest((*told, *foreign_decompositions()))
 

@@ -98,7 +98,10 @@ class PrecompileContext(Precompiled):
             EntryRefusedError: When torch cannot pickle one.
             BundleError: When the bundle cannot be written; see `errors`.
         """
-        return EntryWriter(Path(path), _NAME).write(_contents(key))
+        from megacache.compiler.package_watch import WATCH
+
+        contents = _contents(key)
+        return EntryWriter(Path(path), _NAME).write(contents, {each: WATCH.components_at(each) for each in contents})
 
     @staticmethod
     def populate_caches(
@@ -110,7 +113,7 @@ class PrecompileContext(Precompiled):
         """Put entries back into torch's own cache directory, where `caching_precompile` finds them.
 
         From there torch serves them by its own rules, which do not look at the code of a notebook's helpers. To be
-        served by what megacache proves, use `megacache.package` or `megacache.load`.
+        served by what megacache proves, use `Bundle.package` or `megacache.load`.
 
         Args:
             data: What `serialize` returned, or a bundle or its path.

@@ -21,6 +21,9 @@ from megacache.recording import Recording
 PRECOMPILE = "precompile"
 """Torch's artifact type."""
 
+SWITCH = "dynamo.caching_precompile"
+"""The option that makes torch keep entries. It changes no code but the guards, and need not be on to use one."""
+
 _UNKNOWN = (
     "it is not told on which system and with which options it was compiled: use trust_unknown=True if it was here"
 )
@@ -145,7 +148,10 @@ def option_changes(then: Mapping[str, str], now: Mapping[str, str]) -> tuple[str
     Returns:
         One sentence per option.
     """
-    pairs = ((each, *(side.get(each) or default_of(each) for side in (now, then))) for each in sorted({*then, *now}))
+    pairs = (
+        (each, *(side.get(each) or default_of(each) for side in (now, then)))
+        for each in sorted({*then, *now} - {SWITCH})
+    )
     return tuple(
         f"{option.partition('.')[0]} option `{option.partition('.')[2]}` is {live}, it was compiled with {stored}"
         for option, live, stored in pairs

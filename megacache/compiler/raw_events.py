@@ -61,11 +61,15 @@ class BytecodeMade(RawEvent):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArtifactRecorded(RawEvent):
-    """Torch recorded an artifact, on a miss when it was made, on a hit when it was read."""
+    """Torch recorded an artifact, on a miss when it was made, on a hit when it was read.
+
+    `components` tells what it relies on, one key component per line, where no lookup tells it.
+    """
 
     artifact_type: str
     cache_key: str
     content: bytes
+    components: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

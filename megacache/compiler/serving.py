@@ -21,7 +21,7 @@ from megacache.compiler.content import UnprovableError
 from megacache.compiler.frames import Frame
 from megacache.compiler.guard_state import GuardState
 from megacache.compiler.guarded_code import Body, Facts, place_of
-from megacache.compiler.needs import Need, first_unmet
+from megacache.compiler.needs import described, first_unmet
 from megacache.compiler.raw_events import ArtifactMissed, ArtifactServed, BytecodeMade, RawEvent, TraceEvent
 from megacache.compiler.shelf import Shelf, Variant
 from megacache.compiler.taps import muted
@@ -96,7 +96,7 @@ class Server:
             raise UnprovableError(_failed_guard(live, frame))
         unmet = first_unmet(facts.needs)
         if unmet is not None:
-            raise UnprovableError(f"{_described(unmet)} changed since it was compiled")
+            raise UnprovableError(f"{described(unmet)} changed since it was compiled")
         code = installed_code(body, frame.global_scope, self._backend(frame, facts, body.forward))
         orig_code_map[code] = frame.code
         convert_frame.output_codes.add(code)

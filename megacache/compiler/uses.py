@@ -95,7 +95,10 @@ class Uses:
         use = self._use_of(
             session_id, run_id, event.compile_id, event.artifact_type, event.cache_key, event.at_us, sha256
         )
-        self._put(replace(use, content_sha256=sha256))
+        components = use.components_sha256
+        if event.components is not None:
+            components = self._documents.keep(event.components)
+        self._put(replace(use, content_sha256=sha256, components_sha256=components))
 
     def feed_served(self, event: ArtifactServed, session_id: str, run_id: str) -> None:
         """Take one artifact that was used without a lookup of torch's: that is a hit."""

@@ -103,6 +103,13 @@ PRIVATE_NAMES = (
         "torch._dynamo.precompile_context", "PrecompileContext._backend_artifacts_by_key", "what torch would save"
     ),
     TorchName("torch._dynamo.package", "CompilePackage.source_id_from_fn", "the key of a function's precompile entry"),
+    TorchName("torch._dynamo.package", "CompilePackage.initialize", "what a package relies on, noted from its birth"),
+    TorchName("torch._dynamo.package", "CompilePackage.install", "a stored entry put into the running program"),
+    TorchName("torch._dynamo.package", "CompilePackage.uninstall", "a stored entry taken out again"),
+    TorchName("torch._dynamo.package", "SerializedCode.to_code_object", "whether a stored code is the live one"),
+    TorchName("torch._dynamo.package", "_lookup_code", "code objects that an entry finds by name"),
+    TorchName("torch._C._dynamo.eval_frame", "_reset_precompile_entries", "a stored entry taken out again"),
+    TorchName("torch._C._dynamo.eval_frame", "reset_code", "frames that a stored entry marked to be skipped"),
     TorchName("torch._dynamo.eval_frame", "innermost_fn", "the function that torch compiles"),
     TorchName("torch._dynamo.eval_frame", "OptimizedModule", "the function that torch compiles"),
     TorchName("torch._dynamo.package", "DynamoStore", "a bundle in the place of torch's stores"),
