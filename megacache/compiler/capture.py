@@ -57,7 +57,6 @@ class Capture:
         self.outside = Outside(self._take)
         self.packages = WATCH
         self._kernels: dict[str, ArtifactRecorded] = {}
-        self.packages = WATCH
         self._cache_keys = CacheKeys()
         self._taps = Taps(self._hear)
         self._on_compiled = on_compiled

@@ -186,16 +186,3 @@ def _sentence_of_failure(told: str) -> str:
         return f"{same['names'].replace(chr(34), '`')} are one tensor now"
     return f"guard `{told}` does not hold"
 
-
-def _described(need: Need) -> str:
-    kind, name, _ = need
-    own_name = name.partition(":")[2]
-    match kind:
-        case "op":
-            return f"operator `{name}`"
-        case "constant":
-            return f"`{own_name}`"
-        case "method":
-            return f"method `{name}` of tensors"
-        case _:
-            return f"`{own_name}`, which it {kind},"
