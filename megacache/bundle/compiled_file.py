@@ -122,6 +122,11 @@ class CompiledFile(Recorded):
         mark = torch_key.decode("utf-8", "replace") if torch_key else mark_in(artifacts)
         return cls(path, "binary", is_aot, torch_key, mark, key, artifacts, body if is_aot else b"")
 
+    @property
+    def name(self) -> str:
+        """The name of the file or folder."""
+        return self.path.name
+
     def binary(self, torch_key: bytes | None = None) -> bytes:
         """Return it in the binary format.
 

@@ -19,7 +19,7 @@ from megacache.model import COMPILED_ARTIFACT, Artifact, ArtifactUse, BackendEnt
 from megacache.recording import Recording
 
 ORIGIN = "CompiledArtifact.save"
-"""The name of the session that stands for one compiled artifact of torch's."""
+"""What the name of the session that stands for one compiled artifact of torch's begins with."""
 
 
 def rows_of(file: CompiledFile, name: str | None = None) -> tuple[Recording, dict[str, bytes]]:
@@ -42,7 +42,7 @@ def rows_of(file: CompiledFile, name: str | None = None) -> tuple[Recording, dic
     content = file.binary()
     digest = hash_of(content).hexdigest()
     contents = {**contents, digest: content}
-    session = replace(recording.sessions[0], name=ORIGIN)
+    session = replace(recording.sessions[0], name=f"{ORIGIN} {name}")
     backend_id = recording.backend_entries[0].backend_id if recording.backend_entries else None
     use = _use(session, name, digest, backend_id, ordinal=len(recording.artifact_uses))
     whole = _artifact(name, digest, len(content), session.started_us)

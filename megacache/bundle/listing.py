@@ -16,6 +16,7 @@ from megacache.bundle.connection import Reader
 from megacache.bundle.rows import TABLES
 from megacache.errors import CorruptBundleError
 from megacache.model import Artifact, ArtifactUse, Compile, SessionInfo
+from megacache.recording import Recording
 
 ARTIFACT_COLUMNS = ("artifact_type", "cache_key", "content_sha256", "size_bytes", "added_us", "system_id")
 SESSION_COLUMNS = ("session_id", "name", "status", "started_us", "ended_us")
@@ -81,6 +82,35 @@ def list_bundle(path: Path) -> Listing:
             )
     finally:
         reader.close()
+
+
+def list_recording(path: Path, recording: Recording, *, size_bytes: int) -> Listing:
+    """List the sessions and artifacts of a recording that is at hand.
+
+    Args:
+        path: Where it is from.
+        recording: The rows.
+        size_bytes: How large that is.
+
+    Returns:
+        The listing; its format version is 0, which no bundle has.
+    """
+    counts = Counter(each.session_id for each in recording.compiles)
+    sessions = (
+        ListedSession._make((*(getattr(each, name) for name in SESSION_COLUMNS), counts[each.session_id]))
+        for each in recording.sessions
+    )
+    artifacts = (
+        ListedArtifact._make((*(getattr(each, name) for name in ARTIFACT_COLUMNS), None, ()))
+        for each in recording.artifacts
+    )
+    return Listing(
+        path=path,
+        format_version=0,
+        size_bytes=size_bytes,
+        sessions=tuple(sessions),
+        artifacts=tuple(artifacts),
+    )
 
 
 def _sessions(connection: sqlite3.Connection, path: Path) -> tuple[ListedSession, ...]:

@@ -1,13 +1,16 @@
 """The commands that read a bundle: ls, show, tree, verify, html, diff.
 
-Layer: faces. None of them writes to the bundle, runs a pickle or imports torch.
+Layer: faces. All but verify and diff also read what torch's `CompiledArtifact.save` wrote, a file or a folder.
+ None of them writes to the bundle, runs a pickle or imports torch.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -21,6 +24,10 @@ from megacache.cli.app import (
     print_lines,
     print_report,
 )
+
+if TYPE_CHECKING:
+    from megacache.bundle.compiled_file import CompiledFile
+    from megacache.recording import Recorded
 
 OtherPath = Annotated[Path, typer.Argument(metavar="OTHER", help="The bundle to compare with.", show_default=False)]
 Name = Annotated[
@@ -40,13 +47,60 @@ KeepEnvironment = Annotated[
 ]
 
 
+def compiled_file(path: Path) -> CompiledFile | None:
+    """Read what torch's `CompiledArtifact.save` wrote.
+
+    Args:
+        path: What the user named.
+
+    Returns:
+        It, or None where there is something else, or nothing.
+
+    Raises:
+        BundleError: When it is damaged; see `errors`.
+    """
+    from megacache.bundle.plain_file import is_database
+
+    if is_database(path):
+        return None
+    from megacache.bundle.compiled_file import CompiledFile, is_compiled
+
+    return CompiledFile.open(path) if is_compiled(path) else None
+
+
+@contextmanager
+def recorded_in(path: Path) -> Iterator[Recorded]:
+    """Open a bundle, or what torch's `CompiledArtifact.save` wrote.
+
+    Args:
+        path: What the user named.
+
+    Yields:
+        Its recording.
+
+    Raises:
+        BundleError: When it is neither, or cannot be read; see `errors`.
+    """
+    from megacache.bundle import Bundle
+
+    file = compiled_file(path)
+    if file is not None:
+        yield file
+    else:
+        with Bundle.open(path) as opened:
+            yield opened
+
+
 @app.command()
 def ls(bundle: BundlePath, as_json: AsJson = False) -> None:
     """List the sessions and the artifacts: type, key, bytes, state, compile ids."""
-    from megacache.bundle.listing import list_bundle
+    from megacache.bundle.listing import list_bundle, list_recording
     from megacache.cli.listing import listing_lines
 
-    listing = list_bundle(bundle)
+    if (file := compiled_file(bundle)) is not None:
+        listing = list_recording(bundle, file.recording(), size_bytes=len(file.binary()))
+    else:
+        listing = list_bundle(bundle)
     if as_json:
         sessions = [each._asdict() for each in listing.sessions]
         artifacts = [each._asdict() for each in listing.artifacts]
@@ -58,11 +112,10 @@ def ls(bundle: BundlePath, as_json: AsJson = False) -> None:
 @app.command()
 def show(bundle: BundlePath, name: Name, as_json: AsJson = False) -> None:
     """Show one artifact, compile or function with everything that belongs to it."""
-    from megacache.bundle import Bundle
     from megacache.cli.cards import card_lines
     from megacache.cli.lookup import find
 
-    with Bundle.open(bundle) as opened:
+    with recorded_in(bundle) as opened:
         cards = find(opened.recording(), name)
     if as_json:
         print_json([{"kind": card.kind, **fields_of(card.row), **card.related} for card in cards])
@@ -73,9 +126,7 @@ def show(bundle: BundlePath, name: Name, as_json: AsJson = False) -> None:
 @app.command()
 def tree(bundle: BundlePath, as_json: AsJson = False) -> None:
     """Show the tree: functions, graph breaks, resume functions, recompiles, backend entries, artifacts."""
-    from megacache.bundle import Bundle
-
-    with Bundle.open(bundle) as opened:
+    with recorded_in(bundle) as opened:
         grown = opened.tree()
     if as_json:
         print_json(grown.root)
@@ -108,10 +159,8 @@ def html(
     as_json: AsJson = False,
 ) -> None:
     """Write the explorer: one HTML page that needs no kernel and no network."""
-    from megacache.bundle import Bundle
-
     page = output or bundle.with_suffix(".html")
-    with Bundle.open(bundle) as opened:
+    with recorded_in(bundle) as opened:
         size_bytes = opened.export_html(page, keeps_home=keep_home, keeps_environment=keep_environment)
     if as_json:
         print_json({"path": page, "size_bytes": size_bytes})

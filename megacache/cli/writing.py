@@ -25,7 +25,7 @@ Foreign = Annotated[
     list[Path],
     typer.Argument(
         metavar="FROM... [BUNDLE]",
-        help="A file of torch.compiler.save_cache_artifacts(), or logs of TORCH_TRACE; then the bundle.",
+        help="A file of save_cache_artifacts(), logs of TORCH_TRACE, or compiled artifacts; then the bundle.",
         show_default=False,
     ),
 ]
@@ -55,20 +55,29 @@ def compact(bundle: BundlePath, as_json: AsJson = False) -> None:
 
 @app.command(name="import")
 def import_(files: Foreign, output: OutputOrLast = None, as_json: AsJson = False) -> None:
-    """Make a bundle of what torch wrote: its cache artifacts, or logs of TORCH_TRACE; no pickle is run."""
+    """Make a bundle of torch's cache artifacts, logs of TORCH_TRACE, or compiled artifacts; no pickle is run."""
+    from megacache.bundle import Bundle, SaveReport
+    from megacache.bundle.compiled_file import CompiledFile, is_compiled
+    from megacache.bundle.compiled_rows import rows_of
     from megacache.traces import import_trace, is_trace
 
     *sources, bundle = files if output is None else [*files, output]
     if not sources:
         raise UsageError(f"where to? name the bundle too: megacache import {bundle} OUT.megacache")
     others = [each for each in sources if not is_trace(each)]
-    if not others:
+    if all(map(is_compiled, sources)):  # first, since any folder may hold logs
+        with Bundle.open_or_create(bundle) as made:
+            report = SaveReport.of([made.append(*rows_of(CompiledFile.open(each))) for each in sources])
+        print_report(report, as_json=as_json)
+    elif not others:
         print_report(import_trace(sources, bundle), as_json=as_json)
     elif len(sources) == 1:
         import_artifacts(sources[0], bundle, as_json=as_json)
     else:
         named = ", ".join(map(str, others))
-        raise UsageError(f"only logs of TORCH_TRACE may be several, and {named} is none: import it by itself")
+        raise UsageError(
+            f"only logs of TORCH_TRACE and compiled artifacts may be several, and {named} is none: import it by itself"
+        )
 
 
 @app.command()

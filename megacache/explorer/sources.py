@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from megacache.bundle import Bundle, SaveReport, merge
+from megacache.bundle.compiled_file import CompiledFile, is_compiled
 from megacache.errors import SessionError, UsageError
 from megacache.explorer.summary import About
 from megacache.process import Everything, Process, everything, load
@@ -17,7 +18,9 @@ from megacache.report import LoadReport
 from megacache.sessions import Session
 
 Shown = Recorded | str | os.PathLike[str] | None
-"""What may be explored: a session, a bundle or the path of one; None stands for all that this process captured."""
+"""What may be explored: a session, a bundle, the path of one or of a compiled artifact of torch's.
+
+None stands for all that this process captured."""
 
 
 class Source(ABC):
@@ -187,8 +190,8 @@ class OtherSource(Source):
 
     @property
     def about(self) -> About:
-        """The name of its class."""
-        return About(title=type(self._recorded).__name__.lower())
+        """Its name, or that of its class."""
+        return About(title=str(getattr(self._recorded, "name", type(self._recorded).__name__.lower())))
 
     def save_as(self, path: Path) -> SaveReport:
         """Refuse: nobody knows how.
@@ -220,5 +223,6 @@ def source_of(what: Shown) -> Source:
     if isinstance(what, Recorded):
         return OtherSource(what)
     if isinstance(what, (str, os.PathLike)):
-        return BundleSource(Path(what))
+        path = Path(what)
+        return OtherSource(CompiledFile.open(path)) if is_compiled(path) else BundleSource(path)
     raise UsageError(f"cannot explore a {type(what).__name__}: give a session, a bundle or a path")
