@@ -162,7 +162,8 @@ def _texts(documents: Iterable[Document]) -> Iterator[TextReference]:
 
 def _states(scope: Scope) -> list[StateCount]:
     counts = Counter(each.state for each in scope.artifacts)
-    sizes: Counter[str] = Counter()
+    sizes: dict[str, int] = {}
     for each in scope.artifacts:
-        sizes[each.state] += each.size_bytes or 0
-    return [StateCount(state=state, count=counts[state], bytes=sizes[state]) for state in STATES if counts[state]]
+        if each.size_bytes is not None:
+            sizes[each.state] = sizes.get(each.state, 0) + each.size_bytes
+    return [StateCount(state=state, count=counts[state], bytes=sizes.get(state)) for state in STATES if counts[state]]

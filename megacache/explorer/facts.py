@@ -66,7 +66,8 @@ def _group(scope: Scope) -> Iterator[Fact]:
 def _artifacts(scope: Scope) -> Iterator[Fact]:
     if scope.artifacts:
         contents = {each.content_sha256: each.size_bytes or 0 for each in scope.artifacts if each.content_sha256}
-        yield "artifacts", " · ".join((f"{len(scope.artifacts):,}", format_bytes(sum(contents.values()))))
+        size = format_bytes(sum(contents.values())) if contents else ""  # of what was only served, nobody knows it
+        yield "artifacts", " · ".join(filter(None, (f"{len(scope.artifacts):,}", size)))
 
 
 def _compile(scope: Scope) -> Iterator[Fact]:

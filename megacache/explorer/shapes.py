@@ -50,7 +50,7 @@ class StateCount(TypedDict):
 
     state: str
     count: int
-    bytes: int
+    bytes: int | None
 
 
 class Overview(TypedDict):

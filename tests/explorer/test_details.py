@@ -4,6 +4,8 @@ import pytest
 
 from megacache.explorer import details
 from megacache.explorer.snapshot import Snapshot
+from megacache.views.index import Index
+from megacache.views.tree import Node
 from samples import COLD, RUN, WARM
 
 
@@ -91,6 +93,16 @@ def test_states_are_counted_worst_first(detail):
     states = detail("session", "encoder, warm", WARM)["overview"]["states"]
     assert [each["state"] for each in states] == ["refused", "rejected", "missed", "hit", "unused"]
     assert sum(each["count"] for each in states) == 9
+
+
+def test_bytes_that_nobody_knows_are_not_none_at_all(recording):
+    served = Node(kind="artifact", key="a/b", name="b", state="hit", artifact_type="inductor")
+    function = Node(kind="function", key="a", name="f", children=(served,))
+    overview = details.Details(Index(recording)).of(1, function)["overview"]
+    assert overview["states"] == [{"state": "hit", "count": 1, "bytes": None}]
+    known = replace(served, key="a/c", size_bytes=7, content_sha256="c")
+    function = replace(function, children=(served, known))
+    assert details.Details(Index(recording)).of(1, function)["overview"]["states"][0]["bytes"] == 7
 
 
 def test_every_fact_has_a_name_of_its_own_and_a_value(snapshot):

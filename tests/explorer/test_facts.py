@@ -1,6 +1,7 @@
 from megacache.explorer.facts import facts
 from megacache.explorer.scope import Scope
 from megacache.views.index import Index
+from megacache.views.tree import Node
 from samples import COLD
 
 
@@ -48,3 +49,9 @@ def test_a_session_without_a_row_has_no_facts(snapshot):
 
     bare = Snapshot(replace(snapshot.recording, sessions=()), snapshot.about)
     assert told(bare, "session", COLD) == {}
+
+
+def test_artifacts_of_unknown_size_are_only_counted(snapshot):
+    served = Node(kind="artifact", key="a/b", name="b", state="hit", artifact_type="inductor")
+    group = Node(kind="offered", key="a", name="offered", children=(served,))
+    assert dict(facts(Scope(Index(snapshot.recording), group))) == {"artifacts": "1"}

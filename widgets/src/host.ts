@@ -126,7 +126,7 @@ export interface Overview {
   /** Times by phase, outermost first, none inside another. */
   readonly phases: readonly { readonly phase: string; readonly title: string; readonly us: number }[];
   /** Artifacts by state, worst first. */
-  readonly states: readonly { readonly state: string; readonly count: number; readonly bytes: number }[];
+  readonly states: readonly { readonly state: string; readonly count: number; readonly bytes: number | null }[];
   /** Failures, graph breaks, recompiles and refusals, each with what to do next. */
   readonly findings: readonly Finding[];
 }
