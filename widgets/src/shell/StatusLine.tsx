@@ -20,12 +20,14 @@ export function StatusLine({ work, host, note }: Props) {
   const notice = useNotice(host);
   const messages = work.messages.value;
   const now = work.now.value;
+  const last = messages[messages.length - 1];
+  const isTold = !now && last?.text.includes(notice);
   return (
     <footer class="mc-status">
       {isUnfolded && <Messages messages={messages} />}
       <div class="mc-status-line">
-        {now ? <WorkProgress now={now} /> : <Latest message={messages[messages.length - 1]} />}
-        {notice && <span class="mc-notice" role="status">{notice}</span>}
+        {now ? <WorkProgress now={now} /> : <Latest message={last} />}
+        {notice && !isTold && <span class="mc-notice" role="status">{notice}</span>}
         {messages.length > 1 && (
           <button type="button" class="mc-link" aria-expanded={isUnfolded} onClick={() => setIsUnfolded(!isUnfolded)}>
             {isUnfolded ? "Fewer messages" : `${formatCount(messages.length)} messages`}

@@ -64,6 +64,22 @@ describe("the buttons", () => {
     expect(status().textContent).toContain("Saving a.megacache…33 %");
   });
 
+  it("do not say twice what hinders the kernel", async () => {
+    const notice = "Not connected to a kernel.";
+    const host = {
+      actions: new Set(["save"]),
+      act: () => Promise.reject(new Error(notice)),
+      onNotice: (tell) => (tell(notice), () => undefined),
+    } as Partial<Host> as Host;
+    const work = new Work(host);
+    page = new Rendered();
+    await page.show(<StatusLine work={work} host={host} note="" />);
+    expect(status().textContent).toBe(notice);
+    await work.run("save", {}, "Saving").catch(() => undefined);
+    await page.settle();
+    expect(status().textContent).toBe(`Saving failed: ${notice}`);
+  });
+
   it("lead to an outcome in the status line, and can be used again", async () => {
     await page.click(button("Save"));
     calls[0]!.end({ text: "Saved 3 new artifacts" });
