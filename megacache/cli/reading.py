@@ -1,7 +1,7 @@
 """The commands that read a bundle: ls, show, tree, verify, html, diff.
 
 Layer: faces. All but verify and diff also read what torch's `CompiledArtifact.save` wrote, a file or a folder.
- None of them writes to the bundle, runs a pickle or imports torch.
+None of them writes to the bundle, runs a pickle or imports torch.
 """
 
 from __future__ import annotations
