@@ -59,7 +59,7 @@ def test_an_artifact_shows_what_was_compiled(made):
 
 def test_a_function_of_aot_shows_what_was_compiled(made):
     assert made["function"]["backends"] == ["standalone_compile once"]
-    assert ["compiled_artifact", "once"] in made["function"]["artifacts"]
+    assert ["compiled_artifact", "once-2"] in made["function"]["artifacts"]
 
 
 def test_an_open_session_has_it_as_a_part(made):
@@ -69,10 +69,15 @@ def test_an_open_session_has_it_as_a_part(made):
 
 
 def test_an_open_session_keeps_what_plain_torch_compiles(made, programs):
-    assert ["compiled_artifact", "once"] in made["session"]["artifacts"]
+    assert ["compiled_artifact", "once-2"] in made["session"]["artifacts"]
     with Bundle.open(programs.folder / "open.megacache") as bundle:
         kept = {each.cache_key for each in bundle.recording().artifacts if each.artifact_type == "compiled_artifact"}
-        assert kept == {"inner", "once"}
+        assert kept == {"inner", "once-2"}, "a graph of the same name and another size is numbered"
+
+
+def test_a_graph_has_the_name_of_its_class_and_the_same_one_twice(made):
+    assert made["names"][:2] == ["fused", "once"]
+    assert made["names"][2].startswith("<megacache compiled artifact 'once': 0 compiles")
 
 
 # -- saved
@@ -156,6 +161,15 @@ def test_an_artifact_of_a_bundle_is_loaded_by_its_name(loaded, name, result):
     assert facts["lowered"] == facts["misses"] == []
     assert f"CompiledArtifact.load {name}" in facts["tree"]
     assert loaded["faults"] == []
+
+
+def test_a_cpu_kernel_travels_in_the_bundle_and_no_compiler_starts(loaded, made):
+    assert "kernel" in [kind for kind, _ in made["fused"]["artifacts"]], "torch had it in its caches"
+    facts = loaded["fused"]
+    assert facts["result"] == loaded["fused_expected"]
+    assert facts["lowered"] == facts["misses"] == []
+    assert "kernel" in facts["hits"]
+    assert loaded["compilers"] == loaded["libraries"] == []
 
 
 def test_a_name_must_mean_one(loaded):

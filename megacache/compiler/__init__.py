@@ -20,5 +20,7 @@ Where to look, by what you want to change:
 * torch's own precompile entries: `precompile_context`, `dynamo_store`, `packages`; their parts: `precompile_entries`,
   `entry_*`, `populate`, `installing`. What such an entry relies on: `package_watch` notes it as `reliance` and `pinned`,
   `package_proof` compares;
+* what torch lowers outside of any compile id, and its whole files: `outside`, `whole_files`; which stored one a name
+  means, and whether it is right here: `stored`;
 * compiled CPU kernels: `kernels`, `kernel_content`, `kernel_source`, `vector_isas`.
 """

@@ -12,11 +12,12 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import wraps
+from hashlib import sha256
 from typing import Any
 
 from megacache.compiler import versions
@@ -62,7 +63,7 @@ class Outside:
     def __init__(self, sink: Sink) -> None:
         self._sink = sink
         self._undo: list[Callable[[], None]] = []
-        self._given: Counter[str] = Counter()
+        self._names: defaultdict[str, dict[str, str]] = defaultdict(dict)
         self.faults: list[Fault] = []
 
     @property
@@ -134,7 +135,7 @@ class Outside:
         def standalone_compile(gm: Any, *args: Any, **kwargs: Any) -> Any:
             if _current_compile_id() is not None:  # a backend that calls it: the work belongs to Dynamo's compile
                 return original(gm, *args, **kwargs)
-            name = _NAME.get() or self._new_name(gm)
+            name = _NAME.get() or self._name_of_graph(gm, (args, kwargs))
             with self.titled(f"standalone_compile {name}"):
                 made = original(gm, *args, **kwargs)
                 self._keep(COMPILED_ARTIFACT, name, lambda: standalone_file(made))
@@ -176,11 +177,12 @@ class Outside:
 
     # -- what they have in common --------------------------------------------------------------------------------
 
-    def _new_name(self, graph: Any) -> str:
+    def _name_of_graph(self, graph: Any, call: tuple[object, ...]) -> str:
+        """Name a graph after its class; the same one compiled again has the same name, another one is numbered."""
         found = type(graph).__name__
         base = UNNAMED if found == "GraphModule" else found
-        self._given[base] += 1
-        return base if self._given[base] == 1 else f"{base}-{self._given[base]}"
+        known = self._names[base]
+        return known.setdefault(_identity(graph, call), f"{base}-{len(known) + 1}" if known else base)
 
     def _keep(self, artifact_type: str, name: str, content: Callable[[], bytes]) -> None:
         try:
@@ -200,6 +202,16 @@ class Outside:
         original = owner.__dict__[name]
         setattr(owner, name, new)
         self._undo.append(lambda: setattr(owner, name, original))
+
+
+def _identity(graph: Any, call: tuple[object, ...]) -> str:
+    """Return a digest of a graph's code and of what it is compiled with: of tensors size and type, all else as text."""
+    import torch
+    from torch.utils._pytree import tree_leaves
+
+    leaves = tree_leaves(call)
+    told = [(str(each.dtype), str(each.shape)) if isinstance(each, torch.Tensor) else repr(each) for each in leaves]
+    return sha256(repr((getattr(graph, "code", ""), told)).encode("utf-8", "replace")).hexdigest()
 
 
 def name_of(model: Any) -> str:

@@ -4,6 +4,7 @@ Arguments: the folder in which the two meet, torch's key, and that of another to
 """
 
 import json
+import os
 import shutil
 import sqlite3
 import sys
@@ -20,6 +21,9 @@ from megacache.errors import MegacacheError
 
 UNPICKLED = []
 """What pickles imported: nothing may be unpickled of what is refused."""
+
+STARTED = []
+"""The compilers that this process started to compile something."""
 
 LOWERING = {"create_aot_dispatcher_function", "inductor_compile", "GraphLowering.run", "code_gen"}
 """The spans of a graph on its way to code. The graphs' texts tell nothing: torch logs those of what it loads, too."""
@@ -45,6 +49,15 @@ def attempt(action, inputs):
     }
 
 
+def hear(event, told):
+    if event == "pickle.find_class":
+        UNPICKLED.append(told)
+    elif event in ("subprocess.Popen", "os.posix_spawn"):
+        command = " ".join(map(str, told[1]))
+        if "g++" in command and "--version" not in command and "/dev/null" not in command:  # what it knows is asked
+            STARTED.append(command)
+
+
 def framed(*pieces):
     body = b"".join(len(each).to_bytes(8) + each for each in pieces)
     return zlib.crc32(body).to_bytes(4) + body
@@ -52,7 +65,7 @@ def framed(*pieces):
 
 def main(folder, live_key, other_key):
     inputs = torch.load(folder / "inputs.pt")
-    sys.addaudithook(lambda event, told: UNPICKLED.append(told) if event == "pickle.find_class" else None)
+    sys.addaudithook(hear)
     load, facts = CompiledArtifact.load, {}
     whole = (folder / "mlp.bin").read_bytes()
     other = CompiledFile.of(whole, folder / "mlp.bin").binary(b"\0" * 32)
@@ -81,6 +94,10 @@ def main(folder, live_key, other_key):
     }
     both = folder / "both.megacache"
     facts["named"] = {name: attempt(lambda name=name: load(both, name), inputs) for name in ("mlp", "once")}
+    facts["fused"] = attempt(lambda: load(folder / "fused.megacache"), inputs)
+    facts["fused_expected"] = ((inputs[0] @ inputs[1]) * (inputs[1] * 3 + 1)).tolist()
+    facts["compilers"] = list(STARTED)
+    facts["libraries"] = [each.name for each in Path(os.environ["TORCHINDUCTOR_CACHE_DIR"]).rglob("*.main.so")]
     facts["unnamed"] = attempt(lambda: load(both), inputs)
     facts["misnamed"] = attempt(lambda: load(both, "mlq"), inputs)
 

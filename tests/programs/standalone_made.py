@@ -23,6 +23,10 @@ def once(x, w):
     return [x @ w]
 
 
+def fused(x, w):
+    return [(x @ w) * (w * 3 + 1)]
+
+
 def error_of(action):
     try:
         action()
@@ -74,6 +78,14 @@ def main(folder):
     facts["no_format"] = error_of(lambda: artifact.save(folder / "x", format="zip"))
     facts["unpacked_function"] = error_of(lambda: function.save(folder / "once.dir", format="unpacked"))
     facts["again_unpacked"] = error_of(lambda: artifact.save(folder / "mlp.dir", format="unpacked"))
+
+    # A kernel of C++: the second time torch finds all in its caches, and the kernel is needed all the same.
+    for _ in range(2):
+        kernel = megacache.standalone_compile(make_fx(fused)(x, w), [x, w], dynamic_shapes="from_example_inputs")
+    facts["fused"] = told(kernel)
+    wide = megacache.standalone_compile(make_fx(once)(x, w), [x[:2], w], dynamic_shapes="from_example_inputs")
+    facts["names"] = [kernel.name, wide.name, repr(wide)]
+    kernel.save(folder / "fused.megacache")
 
     # What plain torch writes, and what it writes while a session is open.
     with megacache.session("open", bundle=folder / "open.megacache") as session:
