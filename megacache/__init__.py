@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
     from megacache.bundle import Bundle, merge
+    from megacache.bundle.cache_dir import open_cache_dir
     from megacache.compiled import CompiledArtifact, standalone_compile
     from megacache.compiled_functions import load_compiled_function, save_compiled_function
     from megacache.compiler.dynamo_store import BundleDynamoStore
@@ -45,6 +46,7 @@ __all__ = [
     "load_compiled_function",
     "load_ipython_extension",
     "merge",
+    "open_cache_dir",
     "save",
     "save_compiled_function",
     "session",
@@ -68,6 +70,7 @@ _HOMES = {
     "load": "megacache.process",
     "load_compiled_function": "megacache.compiled_functions",
     "merge": "megacache.bundle",
+    "open_cache_dir": "megacache.bundle.cache_dir",
     "save": "megacache.process",
     "save_compiled_function": "megacache.compiled_functions",
     "session": "megacache.process",

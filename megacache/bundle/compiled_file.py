@@ -151,12 +151,18 @@ class CompiledFile(Recorded):
 def is_compiled(path: Path) -> bool:
     """Say whether something looks like what `CompiledArtifact.save` wrote; only its beginning is read."""
     if path.is_dir():
-        return (path / _AOT_FOLDER).is_dir()
+        return _is_one_artifact(path)
     try:
         with path.open("rb") as file:
             return begins_like_one(file.read(64))
     except OSError:
         return False
+
+
+def _is_one_artifact(path: Path) -> bool:
+    """Say whether a folder has one AOT key and no entries of Dynamo's; with more it is a cache directory of torch's."""
+    folder = path / _AOT_FOLDER
+    return folder.is_dir() and not (path / "dynamo").exists() and sum(each.is_dir() for each in folder.iterdir()) == 1
 
 
 def begins_like_one(content: bytes) -> bool:

@@ -31,7 +31,10 @@ def listing_lines(listing: Listing) -> Iterator[str]:
     yield from map(session_line, listing.sessions)
     total = format_bytes(sum(artifact.size_bytes for artifact in listing.artifacts))
     yield f"{count(len(listing.artifacts), 'artifact')}, {total}"
-    yield from map(artifact_line, listing.artifacts)
+    has_moments = listing.format_version == 0  # Torch's own files: nobody knows which compile made them, but when.
+    for artifact in listing.artifacts:
+        line = artifact_line(artifact)
+        yield f"{line}  {moment(artifact.added_us)}" if has_moments else line
 
 
 def session_line(session: ListedSession) -> str:

@@ -1,6 +1,7 @@
 """The commands that read a bundle: ls, show, tree, verify, html, diff.
 
-Layer: faces. All but verify and diff also read what torch's `CompiledArtifact.save` wrote, a file or a folder.
+Layer: faces. All but verify and diff also read what torch itself keeps on disk: its cache directory, and the file or
+folder of `CompiledArtifact.save`.
 None of them writes to the bundle, runs a pickle or imports torch.
 """
 
@@ -26,6 +27,7 @@ from megacache.cli.app import (
 )
 
 if TYPE_CHECKING:
+    from megacache.bundle.cache_dir import CacheDir
     from megacache.bundle.compiled_file import CompiledFile
     from megacache.recording import Recorded
 
@@ -47,8 +49,8 @@ KeepEnvironment = Annotated[
 ]
 
 
-def compiled_file(path: Path) -> CompiledFile | None:
-    """Read what torch's `CompiledArtifact.save` wrote.
+def torchs_own(path: Path) -> CompiledFile | CacheDir | None:
+    """Read what torch's `CompiledArtifact.save` wrote, or its cache directory.
 
     Args:
         path: What the user named.
@@ -65,12 +67,16 @@ def compiled_file(path: Path) -> CompiledFile | None:
         return None
     from megacache.bundle.compiled_file import CompiledFile, is_compiled
 
-    return CompiledFile.open(path) if is_compiled(path) else None
+    if is_compiled(path):  # first, since it may be a folder with a cache of its own
+        return CompiledFile.open(path)
+    from megacache.bundle.cache_dir import is_cache_dir, open_cache_dir
+
+    return open_cache_dir(path) if is_cache_dir(path) else None
 
 
 @contextmanager
 def recorded_in(path: Path) -> Iterator[Recorded]:
-    """Open a bundle, or what torch's `CompiledArtifact.save` wrote.
+    """Open a bundle, or what torch itself keeps on disk.
 
     Args:
         path: What the user named.
@@ -83,9 +89,9 @@ def recorded_in(path: Path) -> Iterator[Recorded]:
     """
     from megacache.bundle import Bundle
 
-    file = compiled_file(path)
-    if file is not None:
-        yield file
+    found = torchs_own(path)
+    if found is not None:
+        yield found
     else:
         with Bundle.open(path) as opened:
             yield opened
@@ -94,11 +100,13 @@ def recorded_in(path: Path) -> Iterator[Recorded]:
 @app.command()
 def ls(bundle: BundlePath, as_json: AsJson = False) -> None:
     """List the sessions and the artifacts: type, key, bytes, state, compile ids."""
+    from megacache.bundle.cache_dir import CacheDir
     from megacache.bundle.listing import list_bundle, list_recording
     from megacache.cli.listing import listing_lines
 
-    if (file := compiled_file(bundle)) is not None:
-        listing = list_recording(bundle, file.recording(), size_bytes=len(file.binary()))
+    if (found := torchs_own(bundle)) is not None:
+        size_bytes = found.size_bytes if isinstance(found, CacheDir) else len(found.binary())
+        listing = list_recording(bundle, found.recording(), size_bytes=size_bytes)
     else:
         listing = list_bundle(bundle)
     if as_json:

@@ -55,8 +55,9 @@ def compact(bundle: BundlePath, as_json: AsJson = False) -> None:
 
 @app.command(name="import")
 def import_(files: Foreign, output: OutputOrLast = None, as_json: AsJson = False) -> None:
-    """Make a bundle of torch's cache artifacts, logs of TORCH_TRACE, or compiled artifacts; no pickle is run."""
+    """Make a bundle of torch's cache artifacts or directory, its trace logs, or compiled artifacts; runs no pickle."""
     from megacache.bundle import Bundle, SaveReport
+    from megacache.bundle.cache_dir import import_cache_dir, is_cache_dir
     from megacache.bundle.compiled_file import CompiledFile, is_compiled
     from megacache.bundle.compiled_rows import rows_of
     from megacache.traces import import_trace, is_trace
@@ -69,6 +70,8 @@ def import_(files: Foreign, output: OutputOrLast = None, as_json: AsJson = False
         with Bundle.open_or_create(bundle) as made:
             report = SaveReport.of([made.append(*rows_of(CompiledFile.open(each))) for each in sources])
         print_report(report, as_json=as_json)
+    elif len(sources) == 1 and is_cache_dir(sources[0]):
+        print_report(import_cache_dir(sources[0], bundle), as_json=as_json)
     elif not others:
         print_report(import_trace(sources, bundle), as_json=as_json)
     elif len(sources) == 1:

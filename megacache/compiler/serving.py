@@ -185,4 +185,3 @@ def _sentence_of_failure(told: str) -> str:
     if same is not None:
         return f"{same['names'].replace(chr(34), '`')} are one tensor now"
     return f"guard `{told}` does not hold"
-
