@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from megacache.bundle import Bundle, merge
     from megacache.bundle.cache_dir import open_cache_dir
+    from megacache.bundle.compare import diff
     from megacache.compiled import CompiledArtifact, standalone_compile
     from megacache.compiled_functions import load_compiled_function, save_compiled_function
     from megacache.compiler.dynamo_store import BundleDynamoStore
     from megacache.compiler.precompile_context import PrecompileContext
     from megacache.errors import MegacacheError
-    from megacache.explain import diff
     from megacache.explorer.widget import Explorer, explore
     from megacache.process import disable, enable, load, save, session
     from megacache.report import LoadReport
@@ -63,7 +63,7 @@ _HOMES = {
     "MegacacheError": "megacache.errors",
     "PrecompileContext": "megacache.compiler.precompile_context",
     "Session": "megacache.sessions",
-    "diff": "megacache.explain",
+    "diff": "megacache.bundle.compare",
     "disable": "megacache.process",
     "enable": "megacache.process",
     "explore": "megacache.explorer.widget",
