@@ -152,6 +152,9 @@ class Precompiled:
 
         return tree_of(self)
 
+    def __repr__(self) -> str:
+        return str(self)
+
     def __str__(self) -> str:
         return str(self.tree()) if self.entries or self.backends else "torch's PrecompileContext is empty"
 

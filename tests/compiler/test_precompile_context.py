@@ -68,6 +68,7 @@ def test_looking_leaves_no_trace(compiled, torchs, monkeypatch):
     monkeypatch.setattr("torch._logging.trace_structured", refuse)
     context = PrecompileContext.current()
     assert "f" in str(context)
+    assert repr(context) == str(context)
     assert "f" in context._repr_html_()
     assert {key: vars(each) for key, each in torchs._dynamo_cache_entries.items()} == before
 
