@@ -295,9 +295,9 @@ class Bundle(Recorded):
         from megacache.bundle.pruning import Pruning
 
         pruning = Pruning(
-            session_ids=session_ids,
-            kept_session_ids=kept_session_ids,
-            artifact_types=artifact_types,
+            session_ids=_several(session_ids) or (),
+            kept_session_ids=_several(kept_session_ids),
+            artifact_types=_several(artifact_types) or (),
             older_than_us=older_than_us,
             is_unused=unused,
             max_size_bytes=max_size_bytes,
@@ -321,7 +321,7 @@ class Bundle(Recorded):
         from megacache.bundle.exchange import exported
 
         with self._reader.snapshot():
-            return exported(self.recording(), types, keys)
+            return exported(self.recording(), _several(types), _several(keys))
 
     def package(
         self, function: Callable[..., object], *, key: str | None = None, trust_unknown: bool = False
@@ -364,11 +364,16 @@ class Bundle(Recorded):
         return f"Bundle({str(self.path)!r})"
 
 
-def merge(sources: Iterable[AnyPath], into: AnyPath) -> SaveReport:
+def _several(names: Collection[str] | None) -> Collection[str] | None:
+    """Take one name for a collection of it, not of its letters."""
+    return (names,) if isinstance(names, str) else names
+
+
+def merge(sources: Iterable[AnyPath] | AnyPath, into: AnyPath) -> SaveReport:
     """Add everything that some bundles hold to another one.
 
     Args:
-        sources: The bundles to take from; they are only read.
+        sources: The bundles to take from, or one; they are only read.
         into: The bundle that grows; it is created if it is not there.
 
     Returns:
@@ -378,7 +383,7 @@ def merge(sources: Iterable[AnyPath], into: AnyPath) -> SaveReport:
         UsageError: When no bundle is given to take from.
         BundleError: When a bundle cannot be read or written; see `errors`.
     """
-    paths = list(sources)
+    paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
     if not paths:
         raise UsageError(f"nothing to merge into {os.fspath(into)}: name at least one bundle to take from")
     for path in paths:

@@ -12,6 +12,7 @@ from hashlib import sha256 as hash_of
 
 from megacache.bundle.torch_artifacts.rows import TorchRows
 from megacache.bundle.torch_format import TorchArtifact, read_artifacts, write_artifacts
+from megacache.errors import NotABundleError
 from megacache.explain.systems import UNKNOWN_SYSTEM_ID
 from megacache.model import ARTIFACT_TYPES, Artifact, SessionInfo
 from megacache.recording import Recording
@@ -20,7 +21,7 @@ ORIGIN = "torch.compiler.save_cache_artifacts"
 """The name of the session that stands for one file of torch's."""
 
 
-def imported(data: bytes, megacache_version: str) -> tuple[Recording, dict[str, bytes]]:
+def imported(data: object, megacache_version: str) -> tuple[Recording, dict[str, bytes]]:
     """Turn torch's container into one session, whose id follows from the bytes.
 
     Args:
@@ -36,6 +37,12 @@ def imported(data: bytes, megacache_version: str) -> tuple[Recording, dict[str, 
         NotABundleError: When the bytes are something else.
         CorruptBundleError: When they are damaged.
     """
+    if not isinstance(data, bytes):
+        message = (
+            f"a {type(data).__name__} is not the bytes of torch.compiler.save_cache_artifacts(), which come with "
+            "a CacheInfo, or None where there is nothing to save: give the bytes alone"
+        )
+        raise NotABundleError(message)
     found = read_artifacts(data)
     now_us = time.time_ns() // 1000
     origin = f"torch-{hash_of(data).hexdigest()[:24]}"

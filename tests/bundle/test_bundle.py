@@ -173,6 +173,7 @@ def test_merge_into_a_new_bundle(tmp_path, path, small):
     with Bundle.open(tmp_path / "both.megacache") as both:
         assert {each.session_id for each in both.recording().sessions} == {COLD, WARM, "elsewhere"}
         assert both.verify().is_ok
+    assert merge(path, tmp_path / "both.megacache").new_artifact_count == 0  # one bundle may stand alone
 
 
 def test_merge_of_nothing_or_of_a_missing_bundle_makes_no_file(tmp_path, path):

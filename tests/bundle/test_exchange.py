@@ -69,6 +69,7 @@ def test_types_and_keys_choose(imported):
     assert {each.artifact_type for each in read_artifacts(imported.to_torch(types=["pgo"]))} == {"pgo"}
     assert read_artifacts(imported.to_torch(keys=["akey"])) == [ARTIFACTS[2]]
     assert read_artifacts(imported.to_torch(types=["pgo"], keys=["akey"])) == []
+    assert imported.to_torch(types="pgo") == imported.to_torch(types=["pgo"])  # one name, not its letters
 
 
 def test_a_type_that_torch_may_not_know_is_left_out_unless_asked_for(tmp_path):
@@ -82,6 +83,13 @@ def test_a_type_that_torch_may_not_know_is_left_out_unless_asked_for(tmp_path):
 @pytest.mark.parametrize(("data", "error"), [(b"notes", NotABundleError), (DATA[:-1], CorruptBundleError)])
 def test_other_bytes_make_no_file(tmp_path, data, error):
     with pytest.raises(error):
+        Bundle.from_torch(data, tmp_path / "a.megacache")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("data", [None, (DATA, "its CacheInfo")], ids=["nothing", "both"])
+def test_what_torch_returns_beside_the_bytes_is_told(tmp_path, data):
+    with pytest.raises(NotABundleError, match="give the bytes alone"):
         Bundle.from_torch(data, tmp_path / "a.megacache")
     assert list(tmp_path.iterdir()) == []
 

@@ -58,7 +58,9 @@ def test_sessions_that_began_before_a_moment_go(bundle):
 
 def test_one_type_goes_and_the_sessions_stay(bundle, small):
     recording, _ = small
+    told = bundle.prune(artifact_types="inductor", dry_run=True)  # one name, not its letters
     report = bundle.prune(artifact_types=["inductor"])
+    assert told.artifacts == report.artifacts
     left = bundle.recording()
     assert {each.artifact_type for each in report.artifacts} == {"inductor"}
     assert {each.artifact_type for each in left.artifacts} == {each.artifact_type for each in recording.artifacts} - {
