@@ -64,6 +64,4 @@ class CacheInfo:
 
     def __str__(self) -> str:
         named = (f"{number:,} {artifact_type}" for artifact_type, number in self.counts.items())
-        return (
-            f"{count(sum(self.counts.values()), 'artifact')}: {', '.join(named)}" if self.artifacts else "no artifact"
-        )
+        return f"{count(sum(self.counts.values()), 'key')}: {', '.join(named)}" if self.artifacts else "no artifact"

@@ -13,7 +13,7 @@ def test_every_key_is_listed_once_by_its_type(bundle, small):
     assert sum(info.counts.values()) == len(expected)
     assert info.inductor_artifacts == info.artifacts["inductor"]
     assert info.pgo_artifacts == info.artifacts.get("pgo", [])
-    assert str(info).startswith(f"{len(expected)} artifacts: ")
+    assert str(info).startswith(f"{len(expected)} keys: ")
 
 
 def test_nothing_is_said_plainly():
