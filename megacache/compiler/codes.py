@@ -23,6 +23,8 @@ RESUME_NAME = re.compile(r"^torch_dynamo_resume_in_(?P<function>.+)_at_(?P<line>
 Source: `torch/_dynamo/resume_execution.py`, 2.13.0 to 2.15.0.
 """
 
+_CELL_FILE = re.compile(r"[^\s\"'<]*ipykernel_\d+[/\\]\d+\.py|<ipython-input-[^>\s]+>")
+"""The names that ipykernel and IPython give to the cells they run."""
 
 NOT_THE_USERS = ("/IPython/", "/ipykernel/", "<frozen runpy>")
 """Frames of these files, and all that called them, are not the user's."""
@@ -173,6 +175,21 @@ def stable_filename(filename: str) -> str:
     """Return a file's name; a cell's temporary one becomes `<cell DIGEST>`, after the cell's text."""
     text = cell_text(filename)
     return f"<cell {cell_digest(text)[:8]}>" if text is not None else filename
+
+
+def stable_filenames(text: str) -> str:
+    """Return one of torch's texts, with the temporary file of each cell named as `stable_filename` does.
+
+    Torch shortens some of these names from the left.
+    """
+    return _CELL_FILE.sub(lambda found: stable_filename(_whole_name(found[0])), text)
+
+
+def _whole_name(shortened: str) -> str:
+    at = shortened.find("ipykernel_")
+    if at < 0 or shortened in linecache.cache:
+        return shortened
+    return next((name for name in linecache.cache if name.endswith(shortened[at:])), shortened)
 
 
 def cell_text(filename: str) -> str | None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from megacache.compiler import codes
 from megacache.model import Guard
 
 _LINE = re.compile(r"^(?P<indent>[| ]*)\+- (?P<label>[^:]+)(?:: (?P<text>.*))?$")
@@ -52,7 +53,7 @@ def _guard(label: str, body: str, source: str | None, run_id: str, compile_id: s
         expression=expression,
         source=source,
         source_line=line,
-        location=location,
+        location=codes.stable_filenames(location) if location else None,
     )
 
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 
+from megacache.compiler import codes
 from megacache.model import GraphBreak, RecompileReason
 
 _PLACE = re.compile(r"^Graph [Bb]reak in user code at (?P<filename>.+):(?P<line>\d+)", re.MULTILINE)
@@ -42,10 +43,12 @@ def graph_break(text: str, *, run_id: str, compile_id: str, attempt: int, ordina
         explanation=_labelled(reason, "Explanation"),
         hints=tuple(re.findall(r"^  Hint: (.+)$", reason, re.MULTILINE)),
         context=_labelled(reason, "Developer debug context"),
-        filename=place["filename"] if place else None,
+        filename=codes.stable_filenames(place["filename"]) if place else None,
         line=int(place["line"]) if place else None,
         source_line=(stack[-1]["source"] or "").strip() or None if stack else None,
-        user_stack=tuple(f"{frame['filename']}:{frame['line']} {frame['name']}" for frame in stack),
+        user_stack=tuple(
+            codes.stable_filenames(f"{frame['filename']}:{frame['line']} {frame['name']}") for frame in stack
+        ),
     )
 
 
@@ -78,7 +81,7 @@ def _recompile_reason(text: str, run_id: str, compile_id: str, ordinal: int) -> 
         failed_compile_id=found["failed"] if found else None,
         guard=(found["guard"] if found else first).strip(),
         source_line=source or None,
-        location=location,
+        location=codes.stable_filenames(location) if location else None,
     )
 
 

@@ -113,6 +113,19 @@ def test_a_function_tells_its_source(explorer):
     expect(panel.get_by_text("a guard here failed").first).to_be_visible()
 
 
+def test_places_in_a_cell_are_told_by_the_cell(trained):
+    trained.wait_for(1)
+    with Bundle.open(trained.folder / "train.megacache") as bundle:
+        recording = bundle.recording()
+    places = [each.filename for each in recording.graph_breaks]
+    places += [each.location for each in (*recording.recompile_reasons, *recording.guards) if each.location]
+    assert recording.graph_breaks
+    assert [each for each in places if "ipykernel" in each] == []
+    assert {each.rpartition(">")[0] for each in places if each.startswith("<cell ")} == {
+        code.filename.removesuffix(">") for code in recording.codes
+    }
+
+
 def test_a_graph_break_stands_beside_its_line(explorer):
     panel = open_tab(explorer, "graph break", "Source")
     line = panel.locator(".mc-line", has_text='print("scaled")')

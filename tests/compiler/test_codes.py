@@ -2,6 +2,8 @@
 
 import linecache
 
+import pytest
+
 from megacache.compiler import codes
 
 ORIGINAL = "def f(x, *, k=3):\n    return [y + k for y in x if y in {1, 2}]\n"
@@ -87,3 +89,18 @@ def test_inner_function_of_a_decorator_is_known_by_what_it_wraps():
     assert rows[0].title == "test_file_keeps_its_name"
     assert rows[0].code_id != rows[1].code_id
     assert codes.wrapped_name(code_of.__code__, ()) is None
+
+
+@pytest.mark.parametrize("shown", ["{name}", "{short}"])
+def test_a_cells_temporary_file_is_named_after_the_cell_wherever_torch_tells_it(monkeypatch, shown):
+    text = "y = x.sin()\n"
+    name = "/tmp/ipykernel_350/412261799.py"  # noqa: S108  what ipykernel calls it
+    monkeypatch.setitem(linecache.cache, name, (len(text), None, [text], name))
+    told = shown.format(name=name, short=name.removeprefix("/t")) + ":6 in forward"
+    assert codes.stable_filenames(told) == f"<cell {codes.cell_digest(text)[:8]}>:6 in forward"
+
+
+def test_a_cells_temporary_file_of_another_process_stays():
+    place = "/tmp/ipykernel_1/99.py:6 in forward"  # noqa: S108
+    assert codes.stable_filenames(place) == place
+    assert codes.stable_filenames("train.py:6 in forward") == "train.py:6 in forward"
