@@ -121,19 +121,20 @@ PRIVATE_NAMES = (
     TorchName("torch._inductor.codecache", "torch_key", "which torch wrote a compiled artifact"),
     TorchName("torch._dynamo.aot_compile", "aot_compile_fullgraph", "what is lowered outside of any compile id"),
     TorchName("torch._dynamo.aot_compile", "AOTCompiledFunction.serialize", "functions of aot_compile, kept"),
-    TorchName("torch._dynamo.aot_compile", "AOTCompiledFunction._extra_globals", "the module of such a function"),
     TorchName("torch._dynamo.aot_compile", "CompileArtifacts", "the code of such a function: its `original_code`"),
     TorchName("torch.cpu", "_init_amx", "leave of Linux to use the tiles of AMX"),
     TorchName("torch.cpu", "_is_avx512_bf16_supported", "what the probes of an ISA find out"),
 )
 """Present, with these names, in 2.13.0, 2.14.1 and 2.15.0."""
 
-LATER_NAMES = (
+UNCHECKED_NAMES = (
+    TorchName("torch._dynamo.aot_compile", "AOTCompiledFunction._artifacts", "the code of a function of aot_compile"),
+    TorchName("torch._dynamo.aot_compile", "AOTCompiledFunction._extra_globals", "the module of such a function"),
     TorchName("torch._precompile", "_MakeFxCapture.__call__", "2.15: what a precompile capture lowers"),
     TorchName("torch._precompile", "_MakeFxCapture._module", "2.15: the function that it captures"),
     TorchName("torch._precompile", "_MakeFxCapture._rendered", "2.15: the two files that it will write"),
 )
-"""Only in newer releases; asked for with `find`. Attributes of instances, so they cannot be resolved."""
+"""Attributes of instances, which only a compile makes, and names of newer releases, which `find` asks for."""
 
 TRACE_LOGGER = "torch.__trace"
 """The logger that carries the structured trace; what TORCH_TRACE writes and tlparse reads."""
