@@ -189,17 +189,18 @@ class Session(Recorded):
         self._stored = stored if only is None else rows_of(stored, only)
         capture = self._process.capture
         capture.recorder.know_unproven(self._stored.artifacts)
-        self._verdicts = (
-            *self._verdicts,
-            *hydrate(
-                self._stored,
-                capture.system,
-                trust_unknown=trust_unknown,
-                offer=partial(capture.offer, self._stored),
-                serves_guarded_codes=self._may_precompile,
-            ),
+        verdicts = hydrate(
+            self._stored,
+            capture.system,
+            trust_unknown=trust_unknown,
+            offer=partial(capture.offer, self._stored),
+            serves_guarded_codes=self._may_precompile,
         )
-        return LoadReport(self._verdicts)
+        # An artifact that was loaded before has one verdict, the last.
+        known = {(each.artifact_type, each.cache_key, each.content_sha256): each for each in self._verdicts}
+        known |= {(each.artifact_type, each.cache_key, each.content_sha256): each for each in verdicts}
+        self._verdicts = tuple(known.values())
+        return LoadReport(verdicts)
 
     def incompatibilities(self) -> tuple[str, ...]:
         """Return how the systems that compiled the loaded bundle differ from this one, a sentence each."""

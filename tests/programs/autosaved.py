@@ -42,9 +42,11 @@ def be_killed(bundle):
 
 def start_warm(bundle):
     with torch.no_grad(), megacache.session("again", bundle=bundle) as session:
+        loaded_counts = [len(session.load_report.verdicts), len(session.load(bundle).verdicts)]
+        loaded_counts.append(len(session.load_report.verdicts))
         results = [torch.compile(each)(torch.ones(3, 4)).sum().item() for each in (first, second)]
     served = [each.status for each in session.recording().compiles]
-    print(json.dumps({"results": results, "statuses": served}))
+    print(json.dumps({"results": results, "statuses": served, "loaded_counts": loaded_counts}))
 
 
 if __name__ == "__main__":
