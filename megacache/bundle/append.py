@@ -65,9 +65,7 @@ class SaveReport:
 
     def __str__(self) -> str:
         """Return one line for people."""
-        new = f"{count(self.new_artifact_count, 'new artifact')} of {self.artifact_count:,}"
-        grown = f"{format_bytes(self.new_size_bytes)} in {format_bytes(max(self.written_bytes, 0))} of file"
-        line = f"saved {self.path}: {new}, {grown}, {format_duration(self.duration_us)}"
+        line = f"saved {self.path}: {self._added()}, {format_duration(self.duration_us)}"
         if not self.conflicts:
             return line
         keys = ", ".join(
@@ -76,6 +74,14 @@ class SaveReport:
         more = ", ..." if len(self.conflicts) > _SHOWN_CONFLICTS else ""
         several = count(len(self.conflicts), "key has several contents", "keys have several contents")
         return f"{line}; {several} now, all kept: {keys}{more}"
+
+    def _added(self) -> str:
+        """Return what is new, in artifacts and in bytes; where nothing is, how many artifacts there are."""
+        grown_bytes = max(self.written_bytes, 0)
+        if not (self.new_artifact_count or self.new_size_bytes or grown_bytes):
+            return f"nothing new, {count(self.artifact_count, 'artifact')} as before"
+        new = f"{count(self.new_artifact_count, 'new artifact')} of {self.artifact_count:,}"
+        return f"{new}, {format_bytes(self.new_size_bytes)} in {format_bytes(grown_bytes)} of file"
 
 
 def append(path: Path, saves: Iterable[tuple[Recording, bool]], contents: Mapping[str, bytes]) -> SaveReport:

@@ -46,6 +46,11 @@ def test_a_report_is_one_line(path):
         duration_us=12_300,
     )
     assert str(report) == f"saved {path}: 3 new artifacts of 1,017, 1.3 MB in 29 kB of file, 12 ms"
+    empty = replace(report, new_artifact_count=0, new_size_bytes=0)
+    assert str(empty) == f"saved {path}: 0 new artifacts of 1,017, 0 B in 29 kB of file, 12 ms"  # rows alone
+    for written_bytes in (0, -4_096):
+        again = replace(empty, written_bytes=written_bytes)
+        assert str(again) == f"saved {path}: nothing new, 1,017 artifacts as before, 12 ms"
 
 
 def test_equal_contents_are_stored_once(tmp_path, small):
