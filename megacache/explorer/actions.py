@@ -87,24 +87,21 @@ class Actions:
         return Outcome(text=text)
 
     def _export_bundle(self) -> Outcome:
-        path = self._transfers.new_path()
-        self._source.export(path)
-        return self._exported(path, ".megacache", "application/vnd.sqlite3")
+        return self._exported(self._source.export, ".megacache", "application/vnd.sqlite3")
 
     def _export_html(self, discretion: Discretion, progress: Progress) -> Outcome:
         content = page.page(self._refreshed(), discretion, progress)
-        path = self._transfers.new_path()
-        path.write_bytes(content)
-        return self._exported(path, ".html", "text/html")
+        return self._exported(lambda path: path.write_bytes(content), ".html", "text/html")
 
     def _export_trace(self) -> Outcome:
-        path = self._transfers.new_path()
-        path.write_bytes(chrome_trace(self._refreshed().recording))
-        return self._exported(path, ".trace.json", "application/json")
+        content = chrome_trace(self._refreshed().recording)
+        return self._exported(lambda path: path.write_bytes(content), ".trace.json", "application/json")
 
-    def _exported(self, path: Path, suffix: str, mime: str) -> Outcome:
+    def _exported(self, write: Callable[[Path], object], suffix: str, mime: str) -> Outcome:
         stem = re.sub(r"[^\w.-]+", "-", self._source.about.title.removesuffix(".megacache")).strip("-.")
-        download: Download = self._transfers.offer(path, f"{stem or 'recording'}{suffix}", mime)
+        with self._transfers.making() as path:
+            write(path)
+            download: Download = self._transfers.offer(path, f"{stem or 'recording'}{suffix}", mime)
         return Outcome(text=f"exported {download['name']}, {format_bytes(download['bytes'])}", download=download)
 
 

@@ -50,9 +50,19 @@ class Transfers:
         self._uploads: dict[str, _Transfer] = {}
         self._lock = threading.RLock()
 
-    def new_path(self) -> Path:
-        """Return a place for a file that is to be downloaded; nothing is there yet."""
-        return self._folder / f"{secrets.token_hex(16)}.part"
+    @contextmanager
+    def making(self) -> Iterator[Path]:
+        """Give a place for a file that is to be downloaded; nothing is there yet.
+
+        When the block raises, what it left there goes at once: a failed export may be as large as a whole bundle.
+        """
+        path = self._folder / f"{secrets.token_hex(16)}.part"
+        try:
+            yield path
+        except BaseException:
+            for left in self._folder.glob(f"{path.name}*"):  # SQLite's journal stands beside its file
+                left.unlink(missing_ok=True)
+            raise
 
     # -- from the kernel to the browser --------------------------------------------------------------------------
 
@@ -60,7 +70,7 @@ class Transfers:
         """Let the browser fetch a file; it is removed once it was fetched, or when many others wait.
 
         Args:
-            path: What `new_path` returned, with the file there now.
+            path: What `making` gave, with the file there now.
             name: What the browser calls it.
             mime: Its type.
         """

@@ -45,6 +45,20 @@ def test_an_export_waits_to_be_downloaded(desk, action, name, mime):
     assert outcome["text"].startswith(f"exported {name}, ")
 
 
+def test_a_failed_export_leaves_nothing(desk, monkeypatch):
+    seen = []
+
+    def fail(path):
+        path.write_bytes(b"half of a bundle")
+        seen.append(path)
+        raise UsageError("the disk is full")
+
+    monkeypatch.setattr(desk.source, "export", fail)
+    with pytest.raises(UsageError, match="the disk is full"):
+        desk.act("export_bundle")
+    assert list(seen[0].parent.iterdir()) == []
+
+
 def test_the_name_of_a_download_has_nothing_that_a_path_has(desk, bundle_path, tmp_path):
     odd = bundle_path.rename(tmp_path / "a b:c.megacache")
     assert Desk(odd).act("export_trace")["download"]["name"] == "a-b-c.trace.json"

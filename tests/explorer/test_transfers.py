@@ -13,8 +13,8 @@ def transfers():
 
 
 def offered(transfers, content):
-    path = transfers.new_path()
-    path.write_bytes(content)
+    with transfers.making() as path:
+        path.write_bytes(content)
     return path, transfers.offer(path, "x.megacache", "application/octet-stream")
 
 
@@ -31,6 +31,17 @@ def test_a_download_comes_in_pieces_and_is_gone_then(transfers):
     assert not path.exists()
     with pytest.raises(UsageError, match="there is no such transfer"):
         transfers.read(download["token"], 0)
+
+
+def test_a_file_that_could_not_be_made_is_gone_at_once(transfers):
+    def half(path):
+        path.write_bytes(b"half")
+        path.with_name(f"{path.name}-journal").touch()
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), transfers.making() as path:
+        half(path)
+    assert list(path.parent.iterdir()) == []
 
 
 def test_an_empty_download_ends_at_once(transfers):

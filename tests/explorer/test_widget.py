@@ -183,7 +183,8 @@ def test_what_goes_wrong_in_an_update_is_logged_and_kept_from_the_user(growing, 
 
 def test_closing_ends_it(growing):
     explorer = Explorer()
-    folder = explorer._transfers.new_path().parent
+    with explorer._transfers.making() as path:
+        folder = path.parent
     explorer.close()
     assert growing.listeners == []
     assert not folder.exists()
