@@ -57,7 +57,7 @@ def head_of(recording: Recording, root: Node, about: About) -> Head:
         title=about.title,
         facts=_facts(recording),
         figures=[
-            *(Figure(value=value, more=more, label=label) for value, label, more in counts.figures[:3]),
+            *(_counted(*figure) for figure in counts.figures[:3]),
             _artifacts(counts, root),
             _bytes(counts, about.bundle),
             _seconds(recording, root),
@@ -66,6 +66,11 @@ def head_of(recording: Recording, root: Node, about: About) -> Head:
         isLive=about.is_live,
         bundle=str(about.bundle) if about.bundle else None,
     )
+
+
+def _counted(value: str, label: str, more: str) -> Figure:
+    """Return a number with its remark after what it counts: the remark is a number itself, and would follow it."""
+    return Figure(value=value, more="", label=f"{label}, {more}" if more else label)
 
 
 def _facts(recording: Recording) -> list[str]:

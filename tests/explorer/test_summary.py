@@ -12,9 +12,9 @@ def figures(recording, **about):
 
 def test_six_figures_stand_above_the_tree(recording):
     assert figures(recording) == {
-        "functions": ("3", "1 resume function"),
+        "functions, 1 resume function": ("3", ""),
         "graph breaks": ("2", ""),
-        "recompiles": ("3", "1 failed compile"),
+        "recompiles, 1 failed compile": ("3", ""),
         "artifacts": ("17", "2 hit, 7 not"),
         "in artifacts": ("1.5 MB", ""),
         "warm start": ("900 ms", "cold 53.4 s"),
