@@ -369,6 +369,7 @@ def test_a_diff_explains_system_config_and_keys(found):
 
 def test_a_diff_is_text_html_and_json(found):
     text = str(found)
+    assert repr(found) == text  # what a front end without HTML shows
     assert "only in cold: 1 inductor" in text
     assert "config: inductor.epilogue_fusion is False, was default" in text
     assert "inductor fnew: nearest fold: inductor option `epilogue_fusion` is False now, was True" in text

@@ -40,7 +40,7 @@ class KeyDifference:
         return sentence(self.differences)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Diff:
     """How two recordings differ; `old` and `new` are their names.
 
@@ -70,6 +70,9 @@ class Diff:
         """Return all of it as what JSON knows; each key difference has its `sentence` too."""
         keys = [asdict(each) | {"sentence": each.sentence} for each in self.keys]
         return asdict(self) | {"keys": keys, "has_findings": self.has_findings}
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def __str__(self) -> str:
         return "\n".join(f"{title}: {text}" if title else f"  {text}" for title, text in self._lines())
