@@ -51,7 +51,10 @@ export function LoadDialog({ work, own, onClose }: { work: Work; own: string; on
       {ways.length > 1 && <Choice label="Where the bundle is" options={ways} chosen={way} onChoose={setWay} />}
       {way === "upload" && <FileField file={file} onChoose={setFile} />}
       {way === "load" && <PathField path={path} onChange={setPath} />}
-      <p class="mc-note">{file && way === "upload" ? `${formatBytes(file.size)} to send.` : "Only what fits this machine is loaded."}</p>
+      <p class="mc-note">
+        Loading a cache runs its code: load only what you made or trust. Only what fits this machine is loaded.
+        {file && way === "upload" && ` ${formatBytes(file.size)} to send.`}
+      </p>
       <Attempted attempt={attempt} work={work} />
     </Dialog>
   );

@@ -172,12 +172,15 @@ describe("the dialog", () => {
 
   it("load sends a file, shows how far it is, then the verdicts", async () => {
     await page.click(button("Load…"));
+    const warning = "Loading a cache runs its code: load only what you made or trust.";
+    expect(page.one("dialog").textContent).toContain(warning);
     const file = new File(["content"], "c.megacache");
     const input = page.one<HTMLInputElement>("dialog input[type=file]");
     Object.defineProperty(input, "files", { value: [file] });
     input.dispatchEvent(new Event("change", { bubbles: true }));
     await page.settle();
     expect(page.one("dialog").textContent).toContain("7 B to send.");
+    expect(page.one("dialog").textContent).toContain(warning);
     await submit();
     expect(calls[0]).toMatchObject({ action: "upload", asked: { file } });
     calls[0]!.onProgress({ done: 1, total: 2 });
