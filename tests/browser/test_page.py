@@ -46,10 +46,18 @@ def opened(page_path, new_page):
         assert each.requests == [page_path.as_uri()]
 
 
-@pytest.mark.parametrize("width", [600, 1240])
+@pytest.mark.parametrize("width", [600, 860, 1000, 1240])
 def test_nothing_is_cut_off(opened, width):
     page = opened(width)
     assert page.evaluate("document.documentElement.scrollWidth") == width
+
+
+@pytest.mark.parametrize(("width", "is_stacked"), [(860, True), (1000, False)])
+def test_panes_stand_side_by_side_only_where_both_have_room(opened, width, is_stacked):
+    page = opened(width)
+    tree, detail = (page.get_by_role("region", name=name).bounding_box() for name in ("Tree", "Detail"))
+    assert (detail["y"] >= tree["y"] + tree["height"]) is is_stacked
+    assert min(tree["width"], detail["width"]) > 440
 
 
 def test_search_shows_what_matches(opened):
