@@ -4,7 +4,7 @@ import { useMemo, useState } from "preact/hooks";
 
 import { Work } from "./actions/work";
 import { Detail } from "./detail/Detail";
-import { Figures } from "./figures/Figures";
+import { type FigureId, Figures } from "./figures/Figures";
 import type { Grouping, Host } from "./host";
 import { Divider } from "./shell/Divider";
 import { Header } from "./shell/Header";
@@ -20,7 +20,8 @@ import { TreeView } from "./tree/view";
 export function App({ host, height }: { host: Host; height?: number }) {
   const view = useMemo(() => new TreeView(), [host]);
   const work = useMemo(() => new Work(host), [host]);
-  const layout = useLayout(height);
+  const [figure, setFigure] = useState<FigureId>("timeline");
+  const layout = useLayout(height, figure === "plots");
   const [grouping, setGrouping] = useState<Grouping>("functions");
   const loading = useTree(host, grouping, view);
   const selected = useSettled(view.selected.value);
@@ -44,7 +45,9 @@ export function App({ host, height }: { host: Host; height?: number }) {
         </div>
         {layout.isUnfolded && <Divider label="Height of the figures" orientation="horizontal" measure={layout.strip} />}
         <section class={`mc-strip ${layout.isUnfolded ? "" : "mc-strip-folded"}`} aria-label="Figures">
-          {layout.isUnfolded && <Figures host={host} tree={tree} selected={selected} onSelect={select} />}
+          {layout.isUnfolded && (
+            <Figures {...{ host, tree, selected }} onSelect={select} chosen={figure} onChoose={setFigure} />
+          )}
           <button type="button" class="mc-fold" aria-expanded={layout.isUnfolded} onClick={layout.fold}>
             Figures
           </button>

@@ -21,7 +21,7 @@ beforeEach(async () => {
   change = () => parts.change();
   const host: Host = {
     actions: new Set(),
-    hasPlotly: false,
+    hasPlotly: true,
     tree: (grouping) => {
       asked.push(grouping);
       return encode(columnsOf(grouping === "functions" ? functions : STACKS));
@@ -66,6 +66,26 @@ describe("the explorer", () => {
     await line("late");
     await page.settle();
     expect(asked).toEqual(["functions", "functions", "functions"]);
+  });
+
+  it("gives a figure of plotly more height while it is shown, and keeps both heights apart", async () => {
+    const strip = () => page.one(".mc-frame").style.getPropertyValue("--mc-strip");
+    const divider = () => page.one("[aria-label='Height of the figures']");
+    const open = (figure: string) => page.click(page.one(`[data-tab=${figure}]`));
+    expect(strip()).toBe("176px");
+    await open("plots");
+    expect(strip()).toBe("336px");
+    await page.press(divider(), "ArrowDown");
+    await open("timeline");
+    expect(strip()).toBe("176px");
+    await open("plots");
+    expect(strip()).toBe("320px");
+  });
+
+  it("leaves a low explorer's tree its place", async () => {
+    await page.show(<App key="low" host={new MadeUpHost()} height={600} />);
+    await page.click(page.one("[data-tab=timeline]"));
+    expect(page.one(".mc-frame").style.getPropertyValue("--mc-strip")).toBe("176px");
   });
 
   it("folds the figures away", async () => {

@@ -1,7 +1,5 @@
 /** Figures: where the time and the bytes went, in tabs below the tree. */
 
-import { useState } from "preact/hooks";
-
 import { useShelf, usePart, type Shelf } from "../detail/shelf";
 import { Shown } from "../detail/Shown";
 import { type Tab, Tabs } from "../detail/Tabs";
@@ -17,9 +15,11 @@ interface Props {
   readonly tree: TreeModel | null;
   readonly selected: number | null;
   readonly onSelect: (id: number) => void;
+  readonly chosen: FigureId;
+  readonly onChoose: (figure: FigureId) => void;
 }
 
-type FigureId = "timeline" | "time" | "bytes" | "recompiles" | "plots";
+export type FigureId = "timeline" | "time" | "bytes" | "recompiles" | "plots";
 
 const TABS: readonly (Tab & { readonly id: FigureId })[] = [
   { id: "timeline", title: "Timeline" },
@@ -31,18 +31,18 @@ const TABS: readonly (Tab & { readonly id: FigureId })[] = [
 /** Render the figures of a recording; what is selected in the tree is marked in them. */
 export function Figures(props: Props) {
   const shelf = useShelf(props.host);
-  const [chosen, setChosen] = useState<FigureId>("timeline");
+  const { chosen, onChoose } = props;
   const tabs = props.host.hasPlotly ? [...TABS, { id: "plots", title: "Plotly" }] : TABS;
   return (
     <div class="mc-figures-tabs">
-      <Tabs label="Figures" tabs={tabs} chosen={chosen} onChoose={(id) => setChosen(id as FigureId)}>
-        <Figure {...props} shelf={shelf} figure={chosen} />
+      <Tabs label="Figures" tabs={tabs} chosen={chosen} onChoose={(id) => onChoose(id as FigureId)}>
+        <Figure {...props} shelf={shelf} />
       </Tabs>
     </div>
   );
 }
 
-function Figure({ shelf, figure, tree, selected, onSelect }: Props & { shelf: Shelf; figure: FigureId }) {
+function Figure({ shelf, chosen: figure, tree, selected, onSelect }: Props & { shelf: Shelf }) {
   const timeline = usePart(shelf, "timeline", figure === "timeline" ? "" : null);
   if (figure === "plots") return <Plots shelf={shelf} />;
   if (figure === "timeline") {

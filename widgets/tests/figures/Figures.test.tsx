@@ -1,7 +1,8 @@
 // @vitest-environment happy-dom
+import { useState } from "preact/hooks";
 import { beforeEach, describe, expect, it } from "vitest";
 
-import { Figures } from "../../src/figures/Figures";
+import { type FigureId, Figures } from "../../src/figures/Figures";
 import { Rendered } from "../detail/dom";
 import { IDS, MadeUpHost } from "../parts";
 import { smallTree } from "./tree";
@@ -10,11 +11,17 @@ class PlotlyHost extends MadeUpHost {
   override readonly hasPlotly = true;
 }
 
+/** The figures with the choice among them, which the explorer keeps. */
+function Chosen(props: Omit<Parameters<typeof Figures>[0], "chosen" | "onChoose">) {
+  const [chosen, setChosen] = useState<FigureId>("timeline");
+  return <Figures {...props} chosen={chosen} onChoose={setChosen} />;
+}
+
 describe("the figures", () => {
   let page: Rendered;
   let selected: number[];
   const show = async (host: MadeUpHost, id: number | null = null) => {
-    await page.show(<Figures host={host} tree={smallTree()} selected={id} onSelect={(each) => selected.push(each)} />);
+    await page.show(<Chosen host={host} tree={smallTree()} selected={id} onSelect={(each) => selected.push(each)} />);
     await page.settle();
   };
   const open = (tab: string) => page.click(page.one(`[data-tab=${tab}]`));
