@@ -3,6 +3,7 @@
 import { useMemo, useState } from "preact/hooks";
 
 import { Work } from "./actions/work";
+import { Boundary } from "./detail/Boundary";
 import { Detail } from "./detail/Detail";
 import { type FigureId, Figures } from "./figures/Figures";
 import type { Grouping, Host } from "./host";
@@ -36,7 +37,9 @@ export function App({ host, height }: { host: Host; height?: number }) {
         <Numbers figures={summary?.figures ?? []} />
         <div class="mc-body">
           <section class="mc-left" aria-label="Tree">
-            <TreePane {...{ view, loading, grouping }} onGroup={setGrouping} />
+            <Boundary>
+              <TreePane {...{ view, loading, grouping }} onGroup={setGrouping} />
+            </Boundary>
           </section>
           <Divider label="Width of the tree" orientation="vertical" measure={layout.left} />
           <section class="mc-right" aria-label="Detail">

@@ -4,6 +4,7 @@ import { useLayoutEffect, useRef, useState } from "preact/hooks";
 
 import type { Host, NodeDetail } from "../host";
 import { Artifacts } from "./Artifacts";
+import { Boundary } from "./Boundary";
 import { Guards } from "./Guards";
 import { Overview } from "./Overview";
 import { type Shelf, usePart, useShelf } from "./shelf";
@@ -37,29 +38,34 @@ export function Detail({ host, id }: Props) {
   if (id === null) return <p class="mc-empty">Select a line of the tree to see what is known of it.</p>;
   return (
     <Tabs label="Detail" tabs={tabs} chosen={chosen} onChoose={(tab) => setWanted(tab as TabId)} panelRef={panel}>
-      <Shown answer={answer} what="the detail">{(node) => <Panel shelf={shelf} node={node} tab={chosen} />}</Shown>
+      <Shown answer={answer} what="the detail">
+        {(node) => (
+          // Keyed by the node: what was filtered, unfolded or chosen in one, or went wrong, is not carried over to the next.
+          <Boundary key={`${chosen}:${node.id}`}>
+            <Panel shelf={shelf} node={node} tab={chosen} />
+          </Boundary>
+        )}
+      </Shown>
     </Tabs>
   );
 }
 
 function Panel({ shelf, node, tab }: { shelf: Shelf; node: NodeDetail; tab: TabId }) {
-  // Keyed by the node: what was filtered, unfolded or chosen in one is not carried over to the next.
-  const key = `${tab}:${node.id}`;
   switch (tab) {
     case "overview":
-      return <Overview key={key} node={node} />;
+      return <Overview node={node} />;
     case "source":
-      return <Source key={key} shelf={shelf} node={node} />;
+      return <Source shelf={shelf} node={node} />;
     case "guards":
-      return <Guards key={key} shelf={shelf} references={node.guards} />;
+      return <Guards shelf={shelf} references={node.guards} />;
     case "graphs":
-      return <Texts key={key} shelf={shelf} references={node.graphs} what="the graph" />;
+      return <Texts shelf={shelf} references={node.graphs} what="the graph" />;
     case "code":
-      return <Texts key={key} shelf={shelf} references={node.code} what="the code" />;
+      return <Texts shelf={shelf} references={node.code} what="the code" />;
     case "artifacts":
-      return <Artifacts key={key} shelf={shelf} rows={node.artifacts} />;
+      return <Artifacts shelf={shelf} rows={node.artifacts} />;
     case "why":
-      return <WhyList key={key} lookups={node.why} />;
+      return <WhyList lookups={node.why} />;
   }
 }
 

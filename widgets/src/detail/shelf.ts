@@ -104,7 +104,8 @@ export function usePart<K extends keyof Parts>(shelf: Shelf, kind: K, name: stri
   return came.error === undefined ? { part: came.part as Parts[K], ask } : { error: came.error, ask };
 }
 
-function sentence(error: unknown): string {
+/** Return the message of whatever was thrown, as a sentence. */
+export function sentence(error: unknown): string {
   const text = error instanceof Error ? error.message : String(error);
   return /[.!?]$/.test(text) ? text : `${text}.`;
 }

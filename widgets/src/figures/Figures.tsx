@@ -1,5 +1,6 @@
 /** Figures: where the time and the bytes went, in tabs below the tree. */
 
+import { Boundary } from "../detail/Boundary";
 import { useShelf, usePart, type Shelf } from "../detail/shelf";
 import { Shown } from "../detail/Shown";
 import { type Tab, Tabs } from "../detail/Tabs";
@@ -36,7 +37,9 @@ export function Figures(props: Props) {
   return (
     <div class="mc-figures-tabs">
       <Tabs label="Figures" tabs={tabs} chosen={chosen} onChoose={(id) => onChoose(id as FigureId)}>
-        <Figure {...props} shelf={shelf} />
+        <Boundary key={chosen}>
+          <Figure {...props} shelf={shelf} />
+        </Boundary>
       </Tabs>
     </div>
   );

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { Detail } from "../../src/detail/Detail";
 import type { Parts } from "../../src/host";
@@ -89,6 +89,28 @@ describe("the detail", () => {
     await page.click(page.one("[role=alert] button"));
     await host.answer(page, IDS.recompile);
     expect(page.one("h2").textContent).toBe("recompile 0/1");
+  });
+
+  it("shows the other tabs when one cannot be shown, and tries again", async () => {
+    const logged = vi.spyOn(console, "error").mockReturnValue();
+    const host = new MadeUpHost();
+    const node = await host.part("node", String(IDS.recompile));
+    let artifacts: unknown = [null];
+    vi.spyOn(host, "part").mockImplementation(async () => ({ ...node, artifacts }) as never);
+    await show(host, IDS.recompile);
+    await open("artifacts");
+    expect(page.one("[role=alert]").textContent).toMatch(/^This part could not be shown: .+\.Try again$/);
+    expect(logged).toHaveBeenCalledOnce();
+    await open("overview");
+    expect(page.one("h2").textContent).toBe("recompile 0/1");
+    await open("artifacts");
+    expect(page.all("[role=alert]")).toHaveLength(1);
+    artifacts = node.artifacts;
+    host.change();
+    await page.settle();
+    await page.click(page.one("[role=alert] button"));
+    expect(page.all("[role=alert]")).toHaveLength(0);
+    expect(page.one("[role=tabpanel]").textContent).toContain("inductor");
   });
 
   it("keeps what it shows while a session goes on, until the new answer has come", async () => {

@@ -1,6 +1,6 @@
 // @vitest-environment happy-dom
 import { useState } from "preact/hooks";
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { type FigureId, Figures } from "../../src/figures/Figures";
 import { Rendered } from "../detail/dom";
@@ -74,6 +74,17 @@ describe("the figures", () => {
     expect(page.one("[aria-pressed=true]").textContent).toContain("0/1");
     await page.click(page.all(".mc-recompiles button")[0]!);
     expect(selected).toEqual([20]);
+  });
+
+  it("leave the others as they are when one cannot be shown", async () => {
+    vi.spyOn(console, "error").mockReturnValue();
+    const host = new MadeUpHost();
+    vi.spyOn(host, "part").mockResolvedValue({ lanes: null } as never);
+    await show(host);
+    expect(page.one("[role=alert]").textContent).toMatch(/^This part could not be shown: .+\./);
+    await open("time");
+    expect(page.all("[role=alert]")).toHaveLength(0);
+    expect(page.all("canvas")).toHaveLength(1);
   });
 
   it("say so when plotly cannot be loaded, and ask again", async () => {
