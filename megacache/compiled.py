@@ -32,6 +32,9 @@ Format = Literal["binary", "unpacked", "bundle"]
 Save = Callable[[Path], SaveReport]
 """How the rows of an artifact get into a bundle."""
 
+_ADVICE = {"No shape env": 'compile it with dynamic_shapes="from_example_inputs"'}
+"""What to do about a reason of torch's; 2.15 gives this one for a graph that was traced with real tensors."""
+
 
 class CompiledArtifact(Recorded):
     """One graph that torch compiled by itself, ready to be called; `standalone_compile` and `load` make it.
@@ -134,10 +137,9 @@ class CompiledArtifact(Recorded):
         bypassed = [each for each in self._session.recording().artifact_uses if each.state == "bypass" and each.reason]
         # Why AOTAutograd made no entry tells more than that there is none.
         reasons = (each.reason for each in sorted(bypassed, key=lambda each: each.artifact_type != "aot_autograd"))
-        raise TorchError(
-            f"{self.name!r} cannot be saved, since torch made no file of it: {next(reasons, 'it did not say why')}; "
-            "use only what can be pickled in the graph, and leave torch's caches on"
-        )
+        reason = next(reasons, None) or "it did not say why"
+        advice = _ADVICE.get(reason, "use only what can be pickled in the graph, and leave torch's caches on")
+        raise TorchError(f"{self.name!r} cannot be saved, since torch made no file of it: {reason}; {advice}")
 
 
 def standalone_compile(

@@ -5,11 +5,17 @@ so in its name.
 """
 
 import json
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
 from megacache.bundle import Bundle
 from megacache.bundle.compiled_file import CompiledFile, is_compiled
+from megacache.compiled import CompiledArtifact
+from megacache.errors import TorchError
+from megacache.recording import Recording
+from samples import small_recording
 
 pytestmark = pytest.mark.torch
 
@@ -119,6 +125,16 @@ def test_what_torch_cannot_save_runs_and_says_why_it_is_not_saved(made):
     assert is_right
     assert name == "TorchError"
     assert "no artifact" in message
+
+
+def test_a_reason_that_has_a_remedy_comes_with_it(tmp_path):
+    """2.15 makes no file of a graph that was traced with real tensors, unless the sizes are those of the inputs."""
+    use = replace(
+        small_recording()[0].artifact_uses[0], artifact_type="aot_autograd", state="bypass", reason="No shape env"
+    )
+    session = SimpleNamespace(recording=lambda: Recording(artifact_uses=(use,)))
+    with pytest.raises(TorchError, match='No shape env; compile it with dynamic_shapes="from_example_inputs"'):
+        CompiledArtifact(None, "mlp", session, None, None).save(tmp_path / "mlp.bin")
 
 
 # -- read without torch
