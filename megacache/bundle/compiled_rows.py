@@ -8,7 +8,9 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from hashlib import sha256 as hash_of
+from pathlib import Path
 
 from megacache.bundle.compiled_file import CompiledFile, graphs_in
 from megacache.bundle.exchange import imported
@@ -46,20 +48,20 @@ def rows_of(file: CompiledFile, name: str | None = None) -> tuple[Recording, dic
     backend_id = recording.backend_entries[0].backend_id if recording.backend_entries else None
     use = _use(session, name, digest, backend_id, ordinal=len(recording.artifact_uses))
     whole = _artifact(name, digest, len(content), session.started_us)
-
-    def read(sha256: str) -> bytes:
-        try:
-            return contents[sha256]
-        except KeyError:
-            raise ArtifactNotFoundError(f"no content {sha256[:12]} is in {file.path}") from None
-
     return replace(
         recording,
         sessions=(session,),
         artifacts=(*recording.artifacts, whole),
         artifact_uses=(*recording.artifact_uses, use),
-        read=read,
+        read=partial(_read, contents, file.path),
     ), contents
+
+
+def _read(contents: Mapping[str, bytes], path: Path, sha256: str) -> bytes:
+    try:
+        return contents[sha256]
+    except KeyError:
+        raise ArtifactNotFoundError(f"no content {sha256[:12]} is in {path}") from None
 
 
 def _named(recording: Recording, title: str) -> Recording:
