@@ -13,10 +13,10 @@ from pathlib import Path
 
 from megacache.bundle import Bundle
 from megacache.compiler.recorder import Recorder
-from megacache.compiler.trace_files import LOG_NAME, head, logs_at, reading
-from megacache.compiler.trace_lines import LOG_LIMIT_BYTES, Damage, looks_like_a_trace
-from megacache.compiler.trace_log import TraceLog
-from megacache.compiler.trace_system import UNKNOWN
+from megacache.compiler.trace.files import LOG_NAME, head, logs_at, reading
+from megacache.compiler.trace.lines import LOG_LIMIT_BYTES, Damage, looks_like_a_trace
+from megacache.compiler.trace.log import TraceLog
+from megacache.compiler.trace.system import UNKNOWN
 from megacache.errors import TraceError
 from megacache.explain import UNKNOWN_SYSTEM_ID
 from megacache.model import SessionInfo, SystemInfo

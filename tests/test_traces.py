@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from megacache.bundle import Bundle
-from megacache.compiler import trace_lines
+from megacache.compiler.trace import lines as trace_lines
 from megacache.errors import NotABundleError, TraceError
 from megacache.explain import UNKNOWN_SYSTEM_ID
 from megacache.model import OUR_TYPES, ArtifactUse

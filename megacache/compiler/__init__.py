@@ -6,8 +6,7 @@ Where to look, by what you want to change:
 
 * what is captured: `capture`, `taps`, `raw_events`, `recorder`; rows of one kind are made in `codes`, `spans`, `uses`,
   `lowerings`, `guard_tree`, `reasons`;
-* what is read from a log of TORCH_TRACE instead: `trace_log` feeds the same `recorder`; its parts: `trace_files`,
-  `trace_lines`, `trace_clock`, `trace_threads`, `trace_compiles`, `trace_failures`, `trace_system`;
+* what is read from a log of TORCH_TRACE instead: `trace/`, whose `log` feeds the same `recorder`;
 * what a bundle gives back to torch's caches, and what became of it: `hydrate`, `settle`, `cache_keys`, `system`,
   `options`;
 * warm starts without a trace: `precompile` switches them on, `keeping` makes an artifact of each guarded code and
@@ -18,8 +17,8 @@ Where to look, by what you want to change:
   `methods`, `origins`; and `process_groups`. What an object is, wherever it lies: `facts`, `content`, `content_of_*`,
   `reach`;
 * torch's own precompile entries: `precompile_context`, `dynamo_store`, `packages`; their parts: `precompile_entries`,
-  `entry_*`, `populate`, `installing`. What such an entry relies on: `package_watch` notes it as `reliance` and `pinned`,
-  `package_proof` compares;
+  `entry_*`, `populate`, `installing`. What such an entry relies on is noted by `package_watch` as `reliance` and
+  `pinned`; `package_proof` compares;
 * what torch lowers outside of any compile id, and its whole files: `outside`, `whole_files`; which stored one a name
   means, and whether it is right here: `stored`;
 * compiled CPU kernels: `kernels`, `kernel_content`, `kernel_source`, `vector_isas`.

@@ -1,4 +1,4 @@
-"""Trace system: what a log says of the machine and software that wrote it.
+"""System: what a log says of the machine and software that wrote it.
 
 Layer: compiler, but needs no torch.
 

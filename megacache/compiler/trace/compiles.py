@@ -1,4 +1,4 @@
-"""Trace compiles: when a log says that a compile began and how it ended, as the taps would have told.
+"""Compiles: when a log says that a compile began and how it ended, as the taps would have told.
 
 Layer: compiler, but needs no torch.
 
@@ -16,7 +16,7 @@ from typing import Any
 
 from megacache.compiler.codes import NOT_THE_USERS, RESUME_NAME, TracedCode
 from megacache.compiler.raw_events import BytecodeMade, CompileEnded, CompileStarted, RawEvent, TraceEvent
-from megacache.compiler.trace_failures import Failure
+from megacache.compiler.trace.failures import Failure
 
 _COMPILED_FUNCTION = re.compile(r"\b__compiled_fn_\d+_\w+")
 _BROKEN_FRAME = re.compile(r'^  File "(?P<filename>.+)", line (?P<line>\d+), in .+$', re.MULTILINE)

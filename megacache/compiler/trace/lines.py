@@ -1,4 +1,4 @@
-"""Trace lines: a log of TORCH_TRACE as records, each with its payload, whatever is wrong with the lines between.
+"""Lines: a log of TORCH_TRACE as records, each with its payload, whatever is wrong with the lines between.
 
 Layer: compiler, but needs no torch. Reads line by line, so that a log of any size takes little memory.
 

@@ -1,4 +1,4 @@
-"""Trace failures: what a log says of a compile that went wrong, as the exception that the user saw.
+"""Failures: what a log says of a compile that went wrong, as the exception that the user saw.
 
 Layer: compiler, but needs no torch.
 

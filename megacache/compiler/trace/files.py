@@ -1,4 +1,4 @@
-"""Trace files: where the logs of TORCH_TRACE are, and their content, compressed or not.
+"""Files: where the logs of TORCH_TRACE are, and their content, compressed or not.
 
 Layer: compiler, but needs no torch.
 """
@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from megacache.compiler.trace_lines import HEAD_SIZE_BYTES
+from megacache.compiler.trace.lines import HEAD_SIZE_BYTES
 from megacache.errors import TraceError
 
 LOG_NAME = re.compile(r"^dedicated_log_torch_trace_(?:rank_(?P<rank>\d+)_)?(?P<rest>.*?)\.log(?:\.gz)?$")

@@ -1,4 +1,4 @@
-"""Trace log: a log that TORCH_TRACE made torch write, as the raw events that the taps would have heard.
+"""Log: a log that TORCH_TRACE made torch write, as the raw events that the taps would have heard.
 
 Layer: compiler, but needs no torch.
 
@@ -14,11 +14,11 @@ from itertools import chain
 from typing import BinaryIO
 
 from megacache.compiler.raw_events import RawEvent, TraceEvent, compile_id_in
-from megacache.compiler.trace_clock import TraceClock
-from megacache.compiler.trace_compiles import TraceCompiles
-from megacache.compiler.trace_lines import LOG_LIMIT_BYTES, Damage, TraceRecord, records
-from megacache.compiler.trace_system import TraceSystem
-from megacache.compiler.trace_threads import TraceThreads
+from megacache.compiler.trace.clock import TraceClock
+from megacache.compiler.trace.compiles import TraceCompiles
+from megacache.compiler.trace.lines import LOG_LIMIT_BYTES, Damage, TraceRecord, records
+from megacache.compiler.trace.system import TraceSystem
+from megacache.compiler.trace.threads import TraceThreads
 
 _KNOWN_EVENTS = frozenset(
     {

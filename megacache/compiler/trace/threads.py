@@ -1,4 +1,4 @@
-"""Trace threads: which spans of a log were under way at the same time, since the log does not say in which thread.
+"""Threads: which spans of a log were under way at the same time, since the log does not say in which thread.
 
 Layer: compiler, but needs no torch.
 

@@ -1,4 +1,4 @@
-"""Trace clock: the moments of a log's lines, which name neither a year nor a time zone.
+"""Clock: the moments of a log's lines, which name neither a year nor a time zone.
 
 Layer: compiler, but needs no torch.
 
