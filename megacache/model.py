@@ -388,7 +388,7 @@ AOT_FUNCTION = "aot_function"
 """Our artifact type: the file that torch's `save_compiled_function` writes, whole; its key is `module.qualname`."""
 
 PRECOMPILED = "precompiled"
-"""Our artifact type: the two files of a `torch.compiler.precompile.capture`; its key is `precompile:module.qualname`."""
+"""Our artifact type: both files of a `torch.compiler.precompile.capture`; its key is `precompile:module.qualname`."""
 
 WHOLE_TYPES = (COMPILED_ARTIFACT, AOT_FUNCTION, PRECOMPILED)
 """The types that are whole compiled things: they are loaded by name and called, not served to a compile."""
