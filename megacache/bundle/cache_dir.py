@@ -1,4 +1,4 @@
-"""Cache directory: what torch keeps on disk, opened like a bundle; nothing is written, unpickled or imported.
+"""Cache directory: what torch keeps on disk, opened like a bundle; nothing is written, run or imported.
 
 Layer: bundle.
 
@@ -21,11 +21,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from megacache.bundle.torch_artifacts.rows import TorchRows
+from megacache.bundle.torch_format import TorchArtifact
 from megacache.errors import (
     ArtifactNotFoundError,
     BundleError,
@@ -39,6 +41,7 @@ from megacache.recording import Recorded, Recording
 
 if TYPE_CHECKING:
     from megacache.bundle.append import SaveReport
+    from megacache.bundle.cache_info import CacheInfo
 
 _PGO_PREFIX, _PGO_SUFFIX = "code_state_", ".pkl"
 _AUTOTUNE_SUFFIX = ".best_config"
@@ -59,15 +62,20 @@ class _Hashed:
     size_bytes: int
     changed_us: int
 
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        return self.file.artifact_type, self.file.cache_key, self.sha256
+
 
 class CacheDir(Recorded):
     """One cache directory of torch's; make it with `megacache.open_cache_dir`.
 
-    Each look reads it as it is then. Torch does not say on which system its files were compiled.
+    Each look reads it as it is then. Torch does not say on which CPU and with which options its files were compiled.
     """
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._last: tuple[list[_Hashed], Recording] = [], Recording()
 
     def __repr__(self) -> str:
         return f"CacheDir({str(self.path)!r})"
@@ -92,18 +100,46 @@ class CacheDir(Recorded):
         """The size of torch's files together."""
         return sum(each.size_bytes for each in self._hashed())
 
-    def recording(self) -> Recording:
-        """Return one session with an artifact for each file, added when the file was last changed.
+    def cache_info(self) -> CacheInfo:
+        """Return the cache keys by artifact type, as torch's `save_cache_artifacts` returns them.
 
         Raises:
             BundleError: When a file cannot be read.
         """
-        hashed = self._hashed()
+        from megacache.bundle.cache_info import CacheInfo
+
+        return CacheInfo.of(self.outline().artifacts)
+
+    def outline(self) -> Recording:
+        """Return one session with an artifact for each file, added when the file was last changed; quick.
+
+        Raises:
+            BundleError: When a file cannot be read.
+        """
+        return self._outline(self._hashed())
+
+    def recording(self) -> Recording:
+        """Return the outline with all that the files tell of functions, guards and graphs; no pickle is run for it.
+
+        It is made once for files that did not change.
+
+        Raises:
+            BundleError: When a file cannot be read.
+        """
+        read = list(self._read())
+        hashed = [each for each, _ in read]
+        if hashed != self._last[0]:
+            self._last = hashed, self._told(read)
+        return self._last[1]
+
+    def _outline(self, hashed: list[_Hashed]) -> Recording:
         if not hashed:
             return Recording()
         from megacache import __version__
 
-        session_id = f"cache-dir-{sha256(str(self.path.absolute()).encode('utf-8', 'replace')).hexdigest()[:16]}"
+        # It follows from the contents: in a bundle, compiles of a later state must not mix with those of this one.
+        identity = repr((str(self.path.absolute()), [each.identity for each in hashed]))
+        session_id = f"cache-dir-{sha256(identity.encode('utf-8', 'replace')).hexdigest()[:16]}"
         session = SessionInfo(
             session_id=session_id,
             name=f"cache directory {self.path}",
@@ -123,23 +159,49 @@ class CacheDir(Recorded):
             read=lambda digest: _content(digest, paths),
         )
 
+    def _told(self, read: list[tuple[_Hashed, bytes]]) -> Recording:
+        """Return what the files tell, each use at the moment at which its file was last changed."""
+        outline = self._outline([each for each, _ in read])
+        if not read:
+            return outline
+        (session,) = outline.sessions
+        artifacts = [TorchArtifact(each.file.artifact_type, each.file.cache_key, content) for each, content in read]
+        digests = [each.sha256 for each, _ in read]
+        told, contents = TorchRows(artifacts, digests, session.session_id, session.started_us).recording()
+        moments = {each.identity: each.changed_us for each, _ in read}
+        uses = (replace(each, at_us=moments.get(_identity(each), each.at_us)) for each in told.artifact_uses)
+        system_id = told.systems[0].system_id if told.systems else UNKNOWN_SYSTEM_ID
+        return replace(
+            told,
+            sessions=(replace(session, system_id=system_id),),
+            artifacts=outline.artifacts,
+            artifact_uses=tuple(uses),
+            read=lambda digest: contents[digest] if digest in contents else outline.read(digest),
+        )
+
     def _hashed(self) -> list[_Hashed]:
-        """Read every file; one that torch takes away meanwhile is passed over, and of equal ones the oldest stays."""
-        found: dict[tuple[str, str, str], _Hashed] = {}
-        for file in self.files:
+        return [each for each, _ in self._read()]
+
+    def _read(self) -> Iterator[tuple[_Hashed, bytes]]:
+        """Yield every file with its content, the one changed last at the end.
+
+        One that torch takes away meanwhile is passed over, and of equal ones the oldest stays.
+        """
+        seen: set[tuple[str, str, str]] = set()
+        for file in sorted(self.files, key=_changed_ns):
             try:
                 with _translated(file.path), file.path.open("rb") as opened:
                     content, changed_us = opened.read(), os.fstat(opened.fileno()).st_mtime_ns // 1000
             except BundleNotFoundError:
                 continue
-            digest = sha256(content).hexdigest()
-            hashed = _Hashed(file, digest, len(content), changed_us)
-            found.setdefault((file.artifact_type, file.cache_key, digest), hashed)
-        return sorted(found.values(), key=lambda each: (each.changed_us, each.file))
+            hashed = _Hashed(file, sha256(content).hexdigest(), len(content), changed_us)
+            if hashed.identity not in seen:
+                seen.add(hashed.identity)
+                yield hashed, content
 
 
 def open_cache_dir(path: str | os.PathLike[str]) -> CacheDir:
-    """Open a directory in which torch keeps its caches, read-only, without torch and without a pickle.
+    """Open a directory in which torch keeps its caches, read-only, without torch and without running a pickle.
 
     Args:
         path: What `TORCHINDUCTOR_CACHE_DIR` names, or the `dynamo`, `fxgraph` or `aotautograd` folder in it.
@@ -259,6 +321,17 @@ def _plain_files(path: Path) -> list[Path]:
             for each in found
             if each.is_file(follow_symlinks=False) and not each.name.startswith(".") and not each.name.endswith(".tmp")
         ]
+
+
+def _changed_ns(file: CachedFile) -> int:
+    try:
+        return file.path.stat().st_mtime_ns
+    except OSError:  # it is gone, or closed to us: reading it tells
+        return 0
+
+
+def _identity(use: ArtifactUse) -> tuple[str, str, str]:
+    return use.artifact_type, use.cache_key or "", use.content_sha256 or ""
 
 
 def _content(digest: str, paths: dict[str, Path]) -> bytes:

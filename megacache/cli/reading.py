@@ -104,9 +104,13 @@ def ls(bundle: BundlePath, as_json: AsJson = False) -> None:
     from megacache.bundle.listing import list_bundle, list_recording
     from megacache.cli.listing import listing_lines
 
-    if (found := torchs_own(bundle)) is not None:
-        size_bytes = found.size_bytes if isinstance(found, CacheDir) else len(found.binary())
-        listing = list_recording(bundle, found.recording(), size_bytes=size_bytes)
+    found = torchs_own(bundle)
+    if isinstance(found, CacheDir):
+        outline = found.outline()
+        size_bytes = sum(each.size_bytes for each in outline.artifacts)
+        listing = list_recording(bundle, outline, size_bytes=size_bytes)
+    elif found is not None:
+        listing = list_recording(bundle, found.recording(), size_bytes=len(found.binary()))
     else:
         listing = list_bundle(bundle)
     if as_json:

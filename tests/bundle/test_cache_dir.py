@@ -77,6 +77,34 @@ def test_it_has_the_faces_of_a_bundle(folder):
     assert opened.size_bytes == sum(len(each[2]) for each in FILES.values())
     assert [file.path.is_file() for file in opened.files] == [True] * 6
     assert str(folder) in repr(opened)
+    assert opened.cache_info().inductor_artifacts == ["fabc"]
+    assert opened.cache_info().counts["inductor"] == 1
+
+
+def test_what_the_files_tell_is_read_once_while_none_changes_and_never_for_a_list(folder, monkeypatch):
+    from megacache.bundle.torch_artifacts import rows
+
+    opened = open_cache_dir(folder)
+    recording = opened.recording()
+    assert {each.detail for each in recording.artifact_uses if each.artifact_type != "autotune"} == {"unreadable"}
+    reason = next(each.reason for each in recording.artifact_uses if each.artifact_type == "precompile")
+    assert "os.system" in reason
+    monkeypatch.setattr(rows, "read_entry", None)
+    assert opened.recording() is recording
+    assert opened.outline().artifacts == recording.artifacts
+    assert opened.cache_info()
+    assert open_cache_dir(folder).size_bytes == opened.size_bytes
+
+
+def test_a_directory_that_changed_is_another_session(folder, tmp_path):
+    """Its compiles are numbered anew: in a bundle they must not mix with those of the earlier state."""
+    path = tmp_path / "made.megacache"
+    import_cache_dir(folder, path)
+    (folder / "aotautograd/adef/d3").write_bytes(b"a later entry")
+    assert import_cache_dir(folder, path).new_artifact_count == 1
+    with Bundle.open(path) as bundle:
+        assert len({each.session_id for each in bundle.recording().sessions}) == 2
+        assert len(bundle.recording().artifact_uses) == 12
 
 
 def test_it_is_read_anew_at_each_look_and_a_content_that_changed_is_an_error(folder):

@@ -1,7 +1,7 @@
 """Rows: what torch's artifacts tell, as the rows of a recording.
 
-Layer: bundle. The same tables that a live capture fills, as far as torch's container knows: functions, guarded codes,
-guards, graphs, generated code, key components. It does not know when anything happened, nor why.
+Layer: bundle. The same tables that a live capture fills, as far as torch's bytes tell: functions, guarded codes,
+guards, graphs, generated code, key components. They do not tell when anything happened, nor why.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ from megacache.recording import Recording, encode_rows
 
 _UNKNOWN = "unknown"
 _SUPERSEDED = "an earlier version: of one key torch loads the last"
-_REASON = "torch's container does not tell why"
+_CANDIDATES = ("inductor", "aot_autograd")
+"""Of one key of these torch keeps every content, and takes the first whose guard holds.
+
+Source: `GuardedCache.iterate_over_candidates`, `torch/_inductor/codecache.py`, 2.13.0 to 2.15.0.
+"""
+
+_REASON = "torch does not keep why"
 _MOST_SENTENCES = 20
 _MOST_USES = 100
 _MOST_GUARDS = 500_000
@@ -49,18 +55,27 @@ class Contents:
 
 
 class TorchRows:
-    """The rows of one container.
+    """The rows of one container, one cache directory, or one entry.
 
     Args:
         artifacts: Its artifacts, in their order.
         digests: Of the content of each.
-        origin: The id of the session and of the run that stand for it.
+        origin: The id of the session that stands for it.
         at_us: When it is imported, in microseconds since the Unix epoch.
+        run_id: Of the run that stands for it, in which compile ids count from 0/0; by default that of the session.
     """
 
-    def __init__(self, artifacts: Sequence[TorchArtifact], digests: Sequence[str], origin: str, at_us: int) -> None:
+    def __init__(
+        self,
+        artifacts: Sequence[TorchArtifact],
+        digests: Sequence[str],
+        origin: str,
+        at_us: int,
+        *,
+        run_id: str | None = None,
+    ) -> None:
         self._artifacts, self._digests = artifacts, digests
-        self._origin, self._at_us = origin, at_us
+        self._origin, self._run_id, self._at_us = origin, run_id or origin, at_us
         self._contents = Contents()
         self._entries = [read_entry(each) for each in artifacts]
         self._last = {(each.artifact_type, each.cache_key): index for index, each in enumerate(artifacts)}
@@ -167,7 +182,7 @@ class TorchRows:
     def _compile(self, number: int, compiled: Compiled) -> Compile:
         guards = compiled.guards
         return Compile(
-            run_id=self._origin,
+            run_id=self._run_id,
             compile_id=compiled.compile_id,
             session_id=self._origin,
             code_id=compiled.code_id,
@@ -187,7 +202,7 @@ class TorchRows:
                 continue
             lines = (parent.source or "").splitlines()[code.resume_line - parent.first_line :][:1]
             yield GraphBreak(
-                run_id=self._origin,
+                run_id=self._run_id,
                 compile_id=compile_id,
                 attempt=0,
                 ordinal=counts[compile_id],
@@ -204,7 +219,7 @@ class TorchRows:
         for kind, inductor_us in halves:
             whole_us = (entry.backward_us if kind == "backward" else entry.forward_us) if entry else None
             yield BackendEntry(
-                run_id=self._origin,
+                run_id=self._run_id,
                 backend_id=lowering.backend_id,
                 kind=kind,
                 session_id=self._origin,
@@ -219,7 +234,7 @@ class TorchRows:
             hints = {symbol: size for _, graph in each.halves for symbol, size in graph.sizes}
             for symbol, source in each.entry.dimensions if each.entry and each.compile_id else ():
                 yield Dimension(
-                    run_id=self._origin,
+                    run_id=self._run_id,
                     compile_id=each.compile_id or "",
                     ordinal=counts[each.compile_id or ""],
                     symbol=symbol,
@@ -247,7 +262,7 @@ class TorchRows:
             if left < 0:
                 break
             guards = [
-                Guard(run_id=self._origin, compile_id=each.compile_id, ordinal=ordinal, **asdict(condition))
+                Guard(run_id=self._run_id, compile_id=each.compile_id, ordinal=ordinal, **asdict(condition))
                 for ordinal, condition in enumerate(conditions)
             ]
             if guards:
@@ -273,7 +288,7 @@ class TorchRows:
         return Document(
             session_id=self._origin,
             ordinal=0,
-            run_id=self._origin,
+            run_id=self._run_id,
             compile_id=compile_id,
             backend_id=backend_id,
             kind=kind,
@@ -314,7 +329,8 @@ class TorchRows:
         return self._contents.keep(graph.components)[0] if graph.components else None
 
     def _reason(self, index: int, entry: Entry, numbers: dict[tuple[Place, str], str]) -> str | None:
-        parts = [entry.reason, None if self._is_last(index) else _SUPERSEDED]
+        is_current = self._is_last(index) or self._artifacts[index].artifact_type in _CANDIDATES
+        parts = [entry.reason, None if is_current else _SUPERSEDED]
         if isinstance(entry.content, (Graph, AotEntry)) and entry.content.guards:
             parts.append(f"only while {entry.content.guards}")
         if isinstance(entry.content, Graph):
@@ -329,7 +345,7 @@ class TorchRows:
         return ArtifactUse(
             session_id=self._origin,
             ordinal=0,
-            run_id=self._origin,
+            run_id=self._run_id,
             compile_id=None,
             backend_id=None,
             kind=None,

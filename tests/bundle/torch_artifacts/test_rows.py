@@ -9,6 +9,7 @@ from pickle_samples import CALLS, PICKLES, TOUCH, call
 from torch_pickles import Function, Made, Named, aot, graph, guard, guards_state, pickled, precompile, profile
 
 from megacache.bundle import Bundle
+from megacache.bundle.cache_dir import import_cache_dir, open_cache_dir
 from megacache.bundle.torch_format import TorchArtifact, read_artifacts, write_artifacts
 from megacache.model import ArtifactUse
 from megacache.recording import Recording
@@ -123,6 +124,11 @@ def test_of_one_key_the_last_one_tells(opened):
         "an earlier version: of one key torch loads the last",
         None,
     ]
+
+
+def test_of_one_key_of_graphs_every_content_is_asked(opened):
+    recording = opened(("inductor", "fone", graph("fone")), ("inductor", "fone", graph("ftwo"))).recording()
+    assert [each.reason for each in recording.artifact_uses if each.content_sha256] == [None, None]
 
 
 def test_the_profile_tells_what_became_dynamic_and_what_it_was(opened):
@@ -241,7 +247,7 @@ def test_the_same_container_again_adds_nothing(opened):
 
 @pytest.fixture(scope="module")
 def found(programs):
-    programs.run("torch_saves", programs.folder)
+    programs.run("torch_saves", programs.folder, cache="torch-cache")
     no_torch = programs.folder / "no-torch"
     no_torch.mkdir()
     (no_torch / "torch.py").write_text("raise ImportError('torch is not to be imported here')\n")
@@ -347,3 +353,57 @@ class TestWhatTorchWrote:
 
     def test_what_is_damaged_at_random_never_fails_the_import(self, found):
         assert found["damaged"] > 0
+
+
+@pytest.fixture
+def directory(found, programs):
+    assert found
+    return open_cache_dir(programs.folder / "torch-cache")
+
+
+@pytest.mark.torch
+class TestWhatTorchKeepsOnDisk:
+    """The cache directory of the process that saved the containers above."""
+
+    def test_functions_resume_functions_and_their_source_are_shown(self, directory, found):
+        codes = {each.qualname: each for each in directory.recording().codes}
+        assert {"forward", "late", "torch_dynamo_resume_in_forward_at_12"} <= set(codes)
+        assert [codes["forward"].source] == [each[2] for each in found["once"]["codes"] if each[0] == "forward"]
+        assert codes["torch_dynamo_resume_in_forward_at_12"].parent_code_id == codes["forward"].code_id
+
+    def test_guards_graphs_code_and_key_components_are_shown(self, directory):
+        recording = directory.recording()
+        expressions = " ".join(each.expression for each in recording.guards)
+        assert "check_tensor(L['x'], torch.float32, size=[None, 4]" in expressions
+        names = {each.name for each in recording.documents}
+        assert {"guards", "forward_graph", "backward_graph", "post_grad_graph", "output_code", "profile"} <= names
+        tables = directory.tables
+        assert {"forward", "backward"} <= set(tables.backends["kind"])
+        assert len(tables.key_components) > 100
+        assert {"4", "dynamic"} <= set(tables.profile["size"])
+        assert "recompile 0/1" in str(directory.tree())
+
+    def test_keys_and_moments_are_those_of_the_files(self, directory):
+        recording, info = directory.recording(), directory.cache_info()
+        assert set(info.counts) == {"aot_autograd", "inductor", "pgo", "precompile"}
+        assert sum(info.counts.values()) == len({(each.artifact_type, each.cache_key) for each in directory.files})
+        moments = {each.path.stat().st_mtime_ns // 1000 for each in directory.files}
+        assert {each.added_us for each in recording.artifacts} <= moments
+        assert {each.at_us for each in recording.artifact_uses if each.content_sha256} <= moments
+        assert recording.sessions[0].system_id == recording.systems[0].system_id
+        assert {each.system_id for each in recording.artifacts} == {"unknown"}
+
+    @pytest.mark.parametrize("name", ["fxgraph", "aotautograd", "dynamo"])
+    def test_a_folder_of_it_tells_functions_too(self, directory, name):
+        recording = open_cache_dir(directory.path / name).recording()
+        assert "forward" in {each.qualname for each in recording.codes}
+        assert recording.documents
+
+    def test_it_becomes_a_bundle_that_shows_the_same(self, directory, tmp_path):
+        import_cache_dir(directory.path, tmp_path / "made.megacache")
+        with Bundle.open(tmp_path / "made.megacache") as bundle:
+            made, read = bundle.recording(), directory.recording()
+            assert str(bundle.tree()) == str(directory.tree())
+            assert {each.code_id for each in made.codes} == {each.code_id for each in read.codes}
+            assert made.guards == read.guards
+            assert bundle.verify().is_ok
