@@ -10,6 +10,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from megacache.bundle.compact import rewrite_gaps
 from megacache.bundle.connection import writing
@@ -31,8 +32,8 @@ class Kept:
 def supersede(path: Path, kept: Kept, session_ids: Collection[str]) -> None:
     """Take back what some sessions recorded of a key before, in one transaction.
 
-    What another session recorded too stays, and so does all when an old pack is damaged, for `verify` to find. A
-    session that recorded nothing else goes.
+    What another session recorded too stays, and so does all when an old pack is damaged, for `verify` to find. The rows
+    that an older content told go with it, and so does a session that recorded nothing else.
 
     Args:
         path: The bundle.
@@ -43,25 +44,48 @@ def supersede(path: Path, kept: Kept, session_ids: Collection[str]) -> None:
         BundleError: When the bundle cannot be written; see `errors`.
     """
     with suppress(CorruptBundleError), writing(path) as connection:
-        taken_back = {digest for each in session_ids for digest in _uses_taken_back(connection, kept, each)}
-        taken_back -= {kept.content_sha256}
+        older = [use for each in session_ids for use in _uses_taken_back(connection, kept, each)]
+        taken_back = {each.content_sha256 for each in older} - {kept.content_sha256}
         key = (kept.artifact_type, kept.cache_key)
         connection.executemany(_UNUSED_ARTIFACT, [(*key, digest) for digest in sorted(taken_back)])
+        taken_back |= {each.components_sha256 for each in older if each.components_sha256 is not None}
+        for run_id in sorted({each.run_id for each in older}):
+            taken_back |= _take_back_run(connection, run_id)
         connection.executemany(_EMPTY_SESSION, [(each, kept.session_id) for each in session_ids])
-        forget(connection, taken_back - referenced(connection))
-        if taken_back:
+        gone = taken_back - referenced(connection)
+        forget(connection, gone)
+        if gone:
             # The pages that this frees are the next save's: the file does not grow with the number of versions.
             rewrite_gaps(connection, PackReader(str(path)))
 
 
-def _uses_taken_back(connection: sqlite3.Connection, kept: Kept, session_id: str) -> list[str]:
+class _Use(NamedTuple):
+    content_sha256: str
+    components_sha256: str | None
+    run_id: str
+
+
+def _uses_taken_back(connection: sqlite3.Connection, kept: Kept, session_id: str) -> list[_Use]:
     key = (kept.artifact_type, kept.cache_key, kept.content_sha256, kept.session_id)
-    return [digest for (digest,) in connection.execute(_OLDER_USE, (session_id, *key)).fetchall()]
+    return [_Use._make(row) for row in connection.execute(_OLDER_USE, (session_id, *key)).fetchall()]
+
+
+def _take_back_run(connection: sqlite3.Connection, run_id: str) -> set[str]:
+    """Delete what a content told, unless another use is of its run; return the contents that its rows named."""
+    if connection.execute("SELECT 1 FROM artifact_use WHERE run_id = ?", (run_id,)).fetchone() is not None:
+        return set()
+    for statement in _ROWS_OF_RUN:
+        connection.execute(statement, (run_id,))
+    code_ids = [each for (each,) in connection.execute(_COMPILE_OF_RUN, (run_id,)).fetchall()]
+    while code_ids:
+        parents = connection.execute(_UNUSED_CODE, (code_ids.pop(),)).fetchall()
+        code_ids += [each for (each,) in parents if each is not None]
+    return {digest for (digest,) in connection.execute(_DOCUMENT_OF_RUN, (run_id,)).fetchall()}
 
 
 _OLDER_USE = (
     "DELETE FROM artifact_use WHERE session_id = ?1 AND artifact_type = ?2 AND cache_key = ?3"
-    " AND (content_sha256 <> ?4 OR session_id <> ?5) RETURNING content_sha256"
+    " AND (content_sha256 <> ?4 OR session_id <> ?5) RETURNING content_sha256, components_sha256, run_id"
 )
 _UNUSED_ARTIFACT = (
     "DELETE FROM artifact WHERE artifact_type = ?1 AND cache_key = ?2 AND content_sha256 = ?3 AND NOT EXISTS"
@@ -70,4 +94,16 @@ _UNUSED_ARTIFACT = (
 _EMPTY_SESSION = (
     "DELETE FROM session WHERE session_id = ?1 AND session_id <> ?2"
     " AND NOT EXISTS (SELECT 1 FROM artifact_use WHERE session_id = ?1)"
+)
+_ROWS_OF_RUN = (
+    "DELETE FROM graph_break WHERE run_id = ?",
+    "DELETE FROM recompile_reason WHERE run_id = ?",
+    "DELETE FROM dimension WHERE run_id = ?",
+    "DELETE FROM backend_entry WHERE run_id = ?",
+)
+_COMPILE_OF_RUN = "DELETE FROM compile WHERE run_id = ? RETURNING code_id"
+_DOCUMENT_OF_RUN = "DELETE FROM document WHERE run_id = ? RETURNING content_sha256"
+_UNUSED_CODE = (
+    "DELETE FROM code WHERE code_id = ?1 AND NOT EXISTS (SELECT 1 FROM compile WHERE code_id = ?1)"
+    " AND NOT EXISTS (SELECT 1 FROM code WHERE parent_code_id = ?1) RETURNING parent_code_id"
 )

@@ -1,6 +1,7 @@
 """Entry writer: precompile entries into a bundle, one current content per key, system and config.
 
-Layer: compiler.
+Layer: compiler. Beside its bytes go the rows that they tell, read as data: functions, guarded codes, guards, graphs.
+The rows of one content are a run of their own, in which compile ids count from 0/0; they go with it.
 """
 
 from __future__ import annotations
@@ -8,15 +9,18 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Mapping
+from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
 
 from megacache.bundle import Bundle, SaveReport
 from megacache.bundle.supersede import Kept, supersede
+from megacache.bundle.torch_artifacts.rows import TorchRows
+from megacache.bundle.torch_format import TorchArtifact
 from megacache.compiler.options import live_config
 from megacache.compiler.precompile_entries import PRECOMPILE
 from megacache.compiler.system import live_system
-from megacache.model import Artifact, ArtifactUse, SessionInfo, SystemInfo
+from megacache.model import Artifact, SessionInfo, SystemInfo
 from megacache.recording import Recording
 
 
@@ -32,7 +36,8 @@ class EntryWriter:
         self._path = path
         self._name = name
         self._run_id = uuid.uuid4().hex[:16]
-        self._use_count = 0
+        self._use_count = self._document_count = 0
+        self._first_documents: dict[str, int] = {}
         self._started_us: dict[str, int] = {}
 
     def write(self, contents: Mapping[str, bytes], components: Mapping[str, bytes | None]) -> SaveReport:
@@ -54,11 +59,16 @@ class EntryWriter:
             _artifact(key, digests[key], len(content), system, session.ended_us or 0)
             for key, content in contents.items()
         )
-        told = {sha256(each).hexdigest(): each for each in components.values() if each is not None}
-        uses = tuple(self._use(each, session, components.get(each.cache_key)) for each in artifacts)
-        recording = Recording(systems=(system,), sessions=(session,), artifacts=artifacts, artifact_uses=uses)
+        by_digest = {sha256(each).hexdigest(): each for each in components.values() if each is not None}
+        by_digest |= {digests[key]: content for key, content in contents.items()}
+        told = []
+        for each in artifacts:
+            rows, texts = self._told(each, contents[each.cache_key], session, components.get(each.cache_key))
+            told.append(rows)
+            by_digest |= texts
+        recording = replace(_together(told), systems=(system,), sessions=(session,), artifacts=artifacts)
         with Bundle.open_or_create(self._path) as bundle:
-            report = bundle.append(recording, {**told, **{digests[key]: content for key, content in contents.items()}})
+            report = bundle.append(recording, by_digest)
             alike = [each.session_id for each in bundle.recording().sessions if self._is_alike(each, session)]
         for each in artifacts:
             kept = Kept(
@@ -95,22 +105,25 @@ class EntryWriter:
         is_ours = is_writers(session, self._name)
         return is_ours and (session.system_id, session.config) == (new.system_id, new.config)
 
-    def _use(self, artifact: Artifact, session: SessionInfo, components: bytes | None) -> ArtifactUse:
+    def _told(
+        self, artifact: Artifact, content: bytes, session: SessionInfo, components: bytes | None
+    ) -> tuple[Recording, dict[str, bytes]]:
+        """Return what one entry tells, with one use: that it was written; and the contents that its rows name."""
+        digest, at_us = artifact.content_sha256, artifact.added_us
+        identity = repr((session.session_id, artifact.cache_key, digest)).encode("utf-8", "replace")
+        run_id = f"entry-{sha256(identity).hexdigest()[:16]}"
+        torchs = TorchArtifact(PRECOMPILE, artifact.cache_key, content)
+        told, texts = TorchRows([torchs], [digest], session.session_id, at_us, run_id=run_id).recording()
         self._use_count += 1
-        return ArtifactUse(
-            session_id=session.session_id,
-            ordinal=self._use_count,
-            run_id=self._run_id,
-            compile_id=None,
-            backend_id=None,
-            kind=None,
-            artifact_type=PRECOMPILE,
-            cache_key=artifact.cache_key,
-            content_sha256=artifact.content_sha256,
-            state=None,
-            at_us=artifact.added_us,
-            components_sha256=None if components is None else sha256(components).hexdigest(),
-        )
+        noted = None if components is None else sha256(components).hexdigest()
+        use = next(each for each in told.artifact_uses if each.artifact_type == PRECOMPILE)
+        # Written again, the same content has the same documents, not further ones.
+        first = self._first_documents.setdefault(run_id, self._document_count)
+        documents = tuple(replace(each, ordinal=first + each.ordinal) for each in told.documents)
+        self._document_count = max(self._document_count, first + len(documents))
+        return replace(
+            told, artifact_uses=(replace(use, ordinal=self._use_count, components_sha256=noted),), documents=documents
+        ), texts
 
 
 def is_writers(session: SessionInfo, name: str) -> bool:
@@ -126,4 +139,17 @@ def _artifact(key: str, digest: str, size_bytes: int, system: SystemInfo, now_us
         size_bytes=size_bytes,
         added_us=now_us,
         system_id=system.system_id,
+    )
+
+
+def _together(told: list[Recording]) -> Recording:
+    """Return the rows of several entries; a function that two of them know is one row."""
+    return Recording(
+        codes=tuple({code.code_id: code for each in told for code in each.codes}.values()),
+        compiles=tuple(row for each in told for row in each.compiles),
+        graph_breaks=tuple(row for each in told for row in each.graph_breaks),
+        dimensions=tuple(row for each in told for row in each.dimensions),
+        backend_entries=tuple(row for each in told for row in each.backend_entries),
+        artifact_uses=tuple(row for each in told for row in each.artifact_uses),
+        documents=tuple(row for each in told for row in each.documents),
     )

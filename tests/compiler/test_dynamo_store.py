@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from megacache.bundle import Bundle
+from megacache.bundle.union import Contents
 from megacache.errors import CorruptBundleError, EntryNotFoundError, EntryRefusedError, MegacacheError
 from megacache.explain import UNKNOWN_SYSTEM_ID
 from megacache.recording import Recording
@@ -123,6 +124,57 @@ def test_a_key_has_one_current_version_and_the_file_does_not_grow_with_each(comp
     assert sizes[-1] <= 1.5 * sizes[0]
 
 
+def test_what_an_entry_tells_is_shown_and_goes_with_it(compiled, path):
+    store = store_at(path)
+    store.save_package(compiled.package, "key")
+    store.save_package(compiled.package, "other")
+    with Bundle.open(path) as bundle:
+        before = bundle.recording()
+        tree, tables = str(bundle.tree()), bundle.tables
+    main, resume = before.codes
+    assert (main.module, main.qualname, main.filename, main.first_line) == ("stored", "f", "/nowhere/stored.py", 6)
+    assert main.source.startswith("def f(x):\n    y = x.sin() * SCALE\n")
+    assert resume.parent_code_id == main.code_id
+    assert sorted(each.compile_id for each in before.compiles) == ["0/0", "0/0", "1/0", "1/0"]
+    assert {each.source_line for each in before.graph_breaks} == {"torch._dynamo.graph_break()"}
+    assert "G['SCALE'] == 3" in set(tables.guards["expression"])
+    assert {each.backend_id for each in before.backend_entries} == set(compiled.package.cached_backends)
+    assert "f  stored.py:6" in tree
+    other = pickle.loads(pickle.dumps(compiled.entry))  # noqa: S301  our own
+    other.codes.clear()
+    for _ in range(2):  # the second time it is the same content
+        store.save_cache_entry(other, "key")
+    with Bundle.open(path) as bundle:
+        after = bundle.recording()
+        assert bundle.verify().is_ok
+    runs = {each.run_id for each in after.artifact_uses}
+    assert sorted(each.compile_id for each in after.compiles) == ["0/0", "1/0"]
+    for name in ("compiles", "graph_breaks", "backend_entries", "documents"):
+        assert 2 * len(getattr(after, name)) == len(getattr(before, name)), name
+        assert {each.run_id for each in getattr(after, name)} < runs
+    assert after.codes == before.codes  # the other entry's too
+    store.save_cache_entry(other, "other")
+    with Bundle.open(path) as bundle:
+        empty = bundle.recording()
+    assert [empty.codes, empty.compiles, empty.graph_breaks, empty.backend_entries, empty.documents] == [()] * 5
+
+
+def test_what_another_session_recorded_of_an_entry_outlives_the_next_version(compiled, path):
+    first = store_at(path)
+    first.save_package(compiled.package, "key")
+    with Bundle.open(path) as bundle:
+        before = bundle.recording()
+        session = replace(before.sessions[0], session_id="a-session", name="a session")
+        use = replace(before.artifact_uses[0], session_id="a-session")
+        bundle.append(Recording(sessions=(session,), artifact_uses=(use,)), {})
+    entry = pickle.loads(pickle.dumps(compiled.entry))  # noqa: S301  our own
+    entry.fn_name = "later"
+    first.save_cache_entry(entry, "key")
+    with Bundle.open(path) as bundle:
+        assert len(bundle.recording().compiles) == 2 * len(before.compiles)
+        assert bundle.verify().is_ok
+
+
 def test_another_process_takes_over_the_key_and_leaves_no_empty_session(compiled, path):
     first, second = store_at(path), store_at(path)
     first.save_package(compiled.package, "key")
@@ -145,6 +197,7 @@ def test_clear_removes_only_what_stores_wrote(compiled, path):
     assert after.artifacts == before.artifacts
     assert after.sessions == before.sessions
     assert after.artifact_uses == before.artifact_uses
+    assert (after.codes, after.compiles, after.documents) == (before.codes, before.compiles, before.documents)
 
 
 def test_an_entry_that_a_session_recorded_too_outlives_the_stores(compiled, path):
@@ -167,7 +220,7 @@ def rewritten(path: Path, target: Path, change: Callable[[Recording], Recording]
     """Copy a bundle with other rows."""
     with Bundle.open(path) as bundle, Bundle.create(target) as other:
         found = bundle.recording()
-        other.append(change(found), {each.content_sha256: found.read(each.content_sha256) for each in found.artifacts})
+        other.append(change(found), Contents(found))
     return target
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from megacache.bundle import Bundle
 from megacache.bundle.torch_format import read_artifacts
+from megacache.bundle.union import Contents
 from megacache.compiler.functions import key_of
 from megacache.compiler.precompile_context import PrecompileContext
 from megacache.errors import EntryNotFoundError, EntryRefusedError, NotABundleError
@@ -129,6 +130,12 @@ def test_what_was_saved_goes_back_into_torchs_caches(compiled, torchs, dynamo_fo
     path = tmp_path / "context.megacache"
     report = PrecompileContext.current().save(path)
     assert report.new_artifact_count == 1
+    with Bundle.open(path) as bundle:
+        recording = bundle.recording()
+        assert [each.qualname for each in recording.codes if each.parent_code_id is None] == ["f"]
+        assert len(recording.compiles) == len(recording.backend_entries) == 2
+        assert recording.guards
+        assert bundle.recording([recording.sessions[0].session_id]).codes == recording.codes
     assert PrecompileContext.populate_caches(path).counts == {"loaded": 1}
     content = (dynamo_folder / compiled.package.source_id / "entry").read_bytes()
     with Bundle.open(path) as bundle:
@@ -151,8 +158,7 @@ def test_what_was_compiled_elsewhere_is_refused_and_an_older_one_is_unused(compi
     PrecompileContext.current().save(path)
     with Bundle.open(path) as bundle, Bundle.create(far) as other:
         found = bundle.recording()
-        contents = {each.content_sha256: found.read(each.content_sha256) for each in found.artifacts}
-        other.append(replace(found, systems=(replace(found.systems[0], cpu_isa="sve512"),)), contents)
+        other.append(replace(found, systems=(replace(found.systems[0], cpu_isa="sve512"),)), Contents(found))
     report = PrecompileContext.populate_caches(far)
     assert report.counts == {"refused": 1}
     assert "CPU has" in report.verdicts[0].reason
