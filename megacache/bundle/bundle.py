@@ -288,7 +288,7 @@ class Bundle(Recorded):
             What was removed.
 
         Raises:
-            UsageError: When a session is not in the bundle; then nothing was removed.
+            UsageError: When a session is not in the bundle, or a type is none; then nothing was removed.
             BundleError: When the bundle cannot be written; see `errors`.
         """
         from megacache.bundle.prune import prune
@@ -315,6 +315,7 @@ class Bundle(Recorded):
             Torch's own container.
 
         Raises:
+            UsageError: When a type is none.
             CorruptBundleError: When a content is damaged.
             BundleError: When the file cannot be read; see `errors`.
         """

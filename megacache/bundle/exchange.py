@@ -10,6 +10,7 @@ from collections.abc import Collection
 from dataclasses import replace
 from hashlib import sha256 as hash_of
 
+from megacache.bundle.artifact_types import check_types
 from megacache.bundle.torch_artifacts.rows import TorchRows
 from megacache.bundle.torch_format import TorchArtifact, read_artifacts, write_artifacts
 from megacache.errors import NotABundleError
@@ -81,9 +82,11 @@ def exported(recording: Recording, types: Collection[str] | None, keys: Collecti
         Bytes that `torch.compiler.load_cache_artifacts` takes. A key with several contents keeps all, oldest first.
 
     Raises:
+        UsageError: When a type is none.
         CorruptBundleError: When a content is damaged.
         ArtifactNotFoundError: When a content is missing.
     """
+    check_types(types or (), recording)
     wanted = ARTIFACT_TYPES if types is None else types
     chosen = (
         each

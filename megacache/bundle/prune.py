@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from megacache.bundle import rows
+from megacache.bundle.artifact_types import check_types
 from megacache.bundle.compact import drop_unreferenced, rewrite_gaps
 from megacache.bundle.connection import writing
 from megacache.bundle.packs import PackReader
@@ -54,7 +55,7 @@ def prune(path: Path, pruning: Pruning, *, is_dry_run: bool) -> PruneReport:
         What was removed.
 
     Raises:
-        UsageError: When a named session is not in the bundle; then nothing was removed.
+        UsageError: When a session is not in the bundle, or a type is none; then nothing was removed.
         CorruptBundleError: When what it takes to tell the unused ones is damaged; then nothing was removed.
         BundleError: When the bundle cannot be read or written; see `errors`.
     """
@@ -65,6 +66,7 @@ def prune(path: Path, pruning: Pruning, *, is_dry_run: bool) -> PruneReport:
         unknown = pruning.unknown(recording)
         if unknown:
             raise UsageError(f"{path} has no session {', '.join(unknown)}: nothing was removed; list it for the ids")
+        check_types(pruning.artifact_types, recording)
         kept = pruning.kept(recording)
         for table in rows.TABLES:
             rows.delete(connection, table, getattr(recording, table.rows_name), getattr(kept, table.rows_name))

@@ -13,7 +13,6 @@ from typing import Annotated
 import typer
 
 from megacache.cli.app import AsJson, BundlePath, app, print_report
-from megacache.cli.writing import check_types
 from megacache.errors import UsageError
 
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
@@ -52,7 +51,6 @@ def prune(
         raise UsageError(
             "nothing to remove: give --session, --keep-session, --type, --older-than, --unused or --max-size"
         )
-    check_types(types)
     older_than_us = None if older_than_days is None else round((time.time() - older_than_days * 86_400) * 1e6)
     with Bundle.open(bundle) as opened:
         known = [each.session_id for each in opened.recording().sessions]

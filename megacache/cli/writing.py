@@ -5,7 +5,6 @@ Layer: faces.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,6 @@ import typer
 
 from megacache.cli.app import AsJson, BundlePath, app, print_json, print_lines, print_report, read_file, write_file
 from megacache.errors import NotABundleError, UsageError
-from megacache.model import ARTIFACT_TYPES
 from megacache.views.units import count, format_bytes
 
 Target = Annotated[
@@ -98,7 +96,6 @@ def export(
     """Write a file that plain torch.compiler.load_cache_artifacts() loads."""
     from megacache.bundle import Bundle
 
-    check_types(types)
     with Bundle.open(bundle) as opened:
         content = opened.to_torch(types=types, keys=keys)
     write_file(output, content)
@@ -135,17 +132,3 @@ def import_artifacts(file: Path, output: Path, *, as_json: bool) -> None:
         print_json({"path": output, "artifact_count": artifact_count, "size_bytes": size_bytes})
     else:
         print_lines(f"wrote {output}: {count(artifact_count, 'artifact')}, {format_bytes(size_bytes)}")
-
-
-def check_types(types: Iterable[str] | None) -> None:
-    """Check that every `--type` is an artifact type.
-
-    Args:
-        types: What the user gave.
-
-    Raises:
-        UsageError: When one is not.
-    """
-    for artifact_type in types or ():
-        if artifact_type not in ARTIFACT_TYPES:
-            raise UsageError(f"--type {artifact_type} is no artifact type; it is one of {', '.join(ARTIFACT_TYPES)}")

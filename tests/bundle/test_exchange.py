@@ -10,7 +10,7 @@ import pytest
 from megacache.bundle import Bundle
 from megacache.bundle.exchange import ORIGIN
 from megacache.bundle.torch_format import TorchArtifact, read_artifacts, write_artifacts
-from megacache.errors import CorruptBundleError, NotABundleError
+from megacache.errors import CorruptBundleError, NotABundleError, UsageError
 from megacache.model import ARTIFACT_TYPES
 
 ARTIFACTS = [
@@ -70,6 +70,11 @@ def test_types_and_keys_choose(imported):
     assert read_artifacts(imported.to_torch(keys=["akey"])) == [ARTIFACTS[2]]
     assert read_artifacts(imported.to_torch(types=["pgo"], keys=["akey"])) == []
     assert imported.to_torch(types="pgo") == imported.to_torch(types=["pgo"])  # one name, not its letters
+
+
+def test_a_type_that_is_none_is_named(imported):
+    with pytest.raises(UsageError, match="indutcor is no artifact type; it is one of precompile, "):
+        imported.to_torch(types=["indutcor"])
 
 
 def test_a_type_that_torch_may_not_know_is_left_out_unless_asked_for(tmp_path):

@@ -56,6 +56,14 @@ def test_sessions_that_began_before_a_moment_go(bundle):
     assert [each.session_id for each in bundle.prune(older_than_us=START + 1).sessions] == [COLD]
 
 
+def test_a_type_that_is_none_is_named_and_nothing_goes(bundle):
+    before = bundle.recording()
+    with pytest.raises(UsageError, match=r"indutcor is no artifact type; it is one of precompile, .*guarded_code"):
+        bundle.prune(artifact_types=["indutcor"])
+    assert bundle.recording().artifacts == before.artifacts
+    bundle.prune(artifact_types=["aot_function"])  # none is there, and it is one of ours
+
+
 def test_one_type_goes_and_the_sessions_stay(bundle, small):
     recording, _ = small
     told = bundle.prune(artifact_types="inductor", dry_run=True)  # one name, not its letters
