@@ -21,21 +21,16 @@ from torch._inductor import codecache
 
 from megacache.compiler.content import UnprovableError
 from megacache.compiler.needs import Need, foreign_decompositions, needs_of_aten_graph, needs_of_graph
+from megacache.compiler.patched import Patched
 
 Key = tuple[str, list[str]]
 """A cache key of torch's, and its components."""
 
 
-class CacheKeys:
+class CacheKeys(Patched):
     """Completes torch's keys while it is attached."""
 
-    def __init__(self) -> None:
-        self._undo: list[Callable[[], None]] = []
-
-    def attach(self) -> None:
-        """Begin to complete keys; a second call does nothing."""
-        if self._undo:
-            return
+    def _attach(self) -> None:
         aot_key, fx_key = autograd_cache.autograd_cache_key, codecache.compiled_fx_graph_hash
 
         @wraps(aot_key)
@@ -48,17 +43,8 @@ class CacheKeys:
             needs = _told(needs_of_aten_graph, module, codecache.BypassFxGraphCache)
             return _completed(fx_key(module, *args, **kwargs), needs)
 
-        self._replace(autograd_cache, "autograd_cache_key", aot_key, autograd_cache_key)
-        self._replace(codecache, "compiled_fx_graph_hash", fx_key, compiled_fx_graph_hash)
-
-    def detach(self) -> None:
-        """Leave torch exactly as it was."""
-        while self._undo:
-            self._undo.pop()()
-
-    def _replace(self, owner: Any, name: str, original: object, new: object) -> None:
-        setattr(owner, name, new)
-        self._undo.append(lambda: setattr(owner, name, original))
+        self._replace(autograd_cache, "autograd_cache_key", autograd_cache_key)
+        self._replace(codecache, "compiled_fx_graph_hash", compiled_fx_graph_hash)
 
 
 def _told(tell: Callable[[Any], Sequence[Need]], module: Any, bypass: type[Exception]) -> tuple[Need, ...]:

@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from megacache.compiler import versions
 from megacache.compiler.options import live_config
+from megacache.compiler.patched import Fault
 from megacache.compiler.raw_events import ArtifactRecorded, CompileEnded, RawEvent
 from megacache.compiler.recorder import Recorder
 from megacache.compiler.shelf import Shelf
 from megacache.compiler.system import live_system
-from megacache.compiler.taps import Fault, Taps
+from megacache.compiler.taps import Taps
 from megacache.errors import TorchError
 from megacache.model import KERNEL, Artifact
 

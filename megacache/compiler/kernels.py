@@ -14,8 +14,6 @@ import inspect
 import sys
 import tempfile
 import threading
-import time
-import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import wraps
@@ -23,12 +21,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
-from megacache.compiler import versions
 from megacache.compiler.kernel_content import encode, header_of, library_of
 from megacache.compiler.kernel_source import NO_ISA, KernelSource, kernel_source
+from megacache.compiler.patched import Patched
 from megacache.compiler.raw_events import ArtifactRecorded, ArtifactServed
 from megacache.compiler.system import compiler_version
-from megacache.compiler.taps import Fault, Sink, _current_compile_id
+from megacache.compiler.taps import Sink, current_compile_id
 from megacache.compiler.vector_isas import unprobed_isa_list
 from megacache.errors import CorruptBundleError
 from megacache.model import KERNEL, SystemInfo
@@ -41,7 +39,7 @@ Load = Callable[[], Any]
 Result = TypeVar("Result")
 
 
-class Kernels:
+class Kernels(Patched):
     """Hear of every CPU kernel that torch loads, and serve those that were offered.
 
     Args:
@@ -49,40 +47,17 @@ class Kernels:
     """
 
     def __init__(self, sink: Sink) -> None:
+        super().__init__()
         self._sink = sink
-        self._undo: list[Callable[[], None]] = []
         self._lock = threading.RLock()
         self._offered: dict[str, Read] = {}
         self._served: dict[str, str] = {}
         self._recorded: set[str] = set()
         self._live_isa: str | None = None
-        self.faults: list[Fault] = []
 
-    @property
-    def is_attached(self) -> bool:
-        """Say whether torch is listened to now."""
-        return bool(self._undo)
-
-    def attach(self) -> None:
-        """Begin to hear and to serve; a second call does nothing.
-
-        Raises:
-            TorchError: When torch is absent or lacks a name that we need; then nothing is attached.
-        """
-        if self.is_attached:
-            return
-        versions.check()
-        try:
-            self._attach_loads()
-            self._attach_isas()
-        except BaseException:
-            self.detach()
-            raise
-
-    def detach(self) -> None:
-        """Leave torch exactly as it was; what was offered stays, for another `attach`."""
-        while self._undo:
-            self._undo.pop()()
+    def _attach(self) -> None:
+        self._attach_loads()
+        self._attach_isas()
 
     def offer(self, stored: Mapping[str, Read], system: SystemInfo, live: SystemInfo) -> None:
         """Offer kernels; torch asks for them by key when it needs them.
@@ -127,11 +102,6 @@ class Kernels:
         answer = self._guarded("vector ISAs", lambda: unprobed_isa_list(self._live_isa))
         if answer is not None:
             self._replace(cpu_vec_isa, "valid_vec_isa_list", answer)
-
-    def _replace(self, owner: Any, name: str, new: object) -> None:
-        original = owner.__dict__[name]
-        setattr(owner, name, new)
-        self._undo.append(lambda: setattr(owner, name, original))
 
     # -- serving -------------------------------------------------------------------------------------------------
 
@@ -192,17 +162,10 @@ class Kernels:
             ArtifactRecorded(compile_id=source.compile_id, artifact_type=KERNEL, cache_key=source.key, content=content)
         )
 
-    def _guarded(self, where: str, action: Callable[[], Result]) -> Result | None:
-        try:
-            return action()
-        except Exception:  # noqa: BLE001  the user's compile goes on, whatever happened to us
-            self.faults.append(Fault(time.time_ns() // 1000, where, traceback.format_exc(limit=-4)))
-            return None
-
 
 def _asked(call: inspect.BoundArguments) -> KernelSource | None:
     call.apply_defaults()
-    return kernel_source(call.arguments["cls"], call.arguments, _current_compile_id())
+    return kernel_source(call.arguments["cls"], call.arguments, current_compile_id())
 
 
 def _compiled_isa(stored: Mapping[str, Read]) -> str | None:

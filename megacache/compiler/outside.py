@@ -10,8 +10,6 @@ Source: `standalone_compile` in `torch/_inductor/standalone_compile.py`, `aot_co
 
 from __future__ import annotations
 
-import time
-import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -21,6 +19,7 @@ from hashlib import sha256
 from typing import Any
 
 from megacache.compiler import versions
+from megacache.compiler.patched import Patched
 from megacache.compiler.raw_events import (
     ArtifactBypassed,
     ArtifactRecorded,
@@ -28,7 +27,7 @@ from megacache.compiler.raw_events import (
     OutsideEnded,
     OutsideStarted,
 )
-from megacache.compiler.taps import Fault, Sink, _current_compile_id
+from megacache.compiler.taps import Sink, current_compile_id
 from megacache.compiler.whole_files import function_file, pair_file, standalone_file
 from megacache.errors import TorchError
 from megacache.model import AOT_FUNCTION, COMPILED_ARTIFACT, PRECOMPILED
@@ -53,7 +52,7 @@ def named(name: str | None) -> Iterator[None]:
         _NAME.reset(token)
 
 
-class Outside:
+class Outside(Patched):
     """Hear of what is lowered outside of any compile id.
 
     Args:
@@ -61,37 +60,14 @@ class Outside:
     """
 
     def __init__(self, sink: Sink) -> None:
+        super().__init__()
         self._sink = sink
-        self._undo: list[Callable[[], None]] = []
         self._names: defaultdict[str, dict[str, str]] = defaultdict(dict)
-        self.faults: list[Fault] = []
 
-    @property
-    def is_attached(self) -> bool:
-        """Say whether torch is listened to now."""
-        return bool(self._undo)
-
-    def attach(self) -> None:
-        """Begin to hear; a second call does nothing.
-
-        Raises:
-            TorchError: When torch is absent or lacks a name that we need; then nothing is attached.
-        """
-        if self.is_attached:
-            return
-        versions.check()
-        try:
-            self._attach_standalone()
-            self._attach_aot_functions()
-            self._attach_precompile()
-        except BaseException:
-            self.detach()
-            raise
-
-    def detach(self) -> None:
-        """Leave torch exactly as it was."""
-        while self._undo:
-            self._undo.pop()()
+    def _attach(self) -> None:
+        self._attach_standalone()
+        self._attach_aot_functions()
+        self._attach_precompile()
 
     @contextmanager
     def titled(self, title: str) -> Iterator[None]:
@@ -133,7 +109,7 @@ class Outside:
 
         @wraps(original)
         def standalone_compile(gm: Any, *args: Any, **kwargs: Any) -> Any:
-            if _current_compile_id() is not None:  # a backend that calls it: the work belongs to Dynamo's compile
+            if current_compile_id() is not None:  # a backend that calls it: the work belongs to Dynamo's compile
                 return original(gm, *args, **kwargs)
             name = _NAME.get() or self._name_of_graph(gm, (args, kwargs))
             with self.titled(f"standalone_compile {name}"):
@@ -194,14 +170,9 @@ class Outside:
                 compile_id=None, artifact_type=artifact_type, cache_key=name, reason=str(error.__cause__ or error)
             )
         except Exception:  # noqa: BLE001  the user's compile goes on, whatever happened to us
-            self.faults.append(Fault(time.time_ns() // 1000, "kept whole", traceback.format_exc(limit=-4)))
+            self._note_fault("kept whole")
             return
         self._sink(event)
-
-    def _replace(self, owner: Any, name: str, new: object) -> None:
-        original = owner.__dict__[name]
-        setattr(owner, name, new)
-        self._undo.append(lambda: setattr(owner, name, original))
 
 
 def _identity(graph: Any, call: tuple[object, ...]) -> str:

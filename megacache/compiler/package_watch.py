@@ -8,8 +8,6 @@ where `caching_precompile` leaves guards out; 2.13.0 to 2.15.0.
 
 from __future__ import annotations
 
-import time
-import traceback
 import weakref
 from collections.abc import Callable, Sequence
 from functools import wraps
@@ -20,10 +18,10 @@ from megacache.compiler.codes import digest_of
 from megacache.compiler.content import Content, UnprovableError, code_digest, digest
 from megacache.compiler.needs import needs_of
 from megacache.compiler.options import config_digest
+from megacache.compiler.patched import Patched
 from megacache.compiler.pinned import pinned_source
 from megacache.compiler.precompile_entries import SWITCH
 from megacache.compiler.reliance import Reliance
-from megacache.compiler.taps import Fault
 
 _LEFT_OUT = frozenset({"CLOSURE_MATCH", "DICT_VERSION", "ID_MATCH", "WEAKREF_ALIVE"})
 """The checks that torch leaves out with `caching_precompile`, as guards or as what a guard is made of."""
@@ -33,25 +31,24 @@ _FILTER_AT = 2
 
 _UNSEEN = "part of it was compiled while megacache was off, or was loaded from elsewhere"
 
+_WHERE = "package watch"
+"""What its faults are filed under."""
 
-class PackageWatch:
+
+class PackageWatch(Patched):
     """Notes what packages rely on while it is attached; what it noted stays as long as torch keeps the package."""
 
     def __init__(self) -> None:
-        self.faults: list[Fault] = []
-        self._undo: list[Callable[[], None]] = []
+        super().__init__()
         self._noted: dict[int, tuple[weakref.ref[Any], Reliance]] = {}
 
-    def attach(self) -> None:
-        """Begin to note; a second call does nothing."""
-        if not self._undo:
-            self._watch_packages()
-            self._watch_guards()
+    def _attach(self) -> None:
+        self._watch_packages()
+        self._watch_guards()
 
     def detach(self) -> None:
         """Leave torch exactly as it was. What torch compiles from now on is not noted, and is said to be so."""
-        while self._undo:
-            self._undo.pop()()
+        super().detach()
         for _, reliance in self._noted.values():
             reliance.untold[_UNSEEN] = None
 
@@ -83,7 +80,7 @@ class PackageWatch:
         @wraps(original)
         def initialize(package: Any, *args: Any, **kwargs: Any) -> None:
             original(package, *args, **kwargs)
-            self._guarded(lambda: self._born(package, *args, **kwargs))
+            self._guarded(_WHERE, lambda: self._born(package, *args, **kwargs))
 
         self._replace(CompilePackage, "initialize", initialize)
 
@@ -119,20 +116,9 @@ class PackageWatch:
             else:
                 kwargs["guard_filter_fn"] = _watching(kwargs.get("guard_filter_fn"), seen)
             original(manager, code, output_graph, *args, **kwargs)
-            self._guarded(lambda: _note(reliance, package, code, output_graph, seen))
+            self._guarded(_WHERE, lambda: _note(reliance, package, code, output_graph, seen))
 
         self._replace(CheckFunctionManager, "__init__", build)
-
-    def _replace(self, owner: Any, name: str, new: object) -> None:
-        original = owner.__dict__[name]
-        setattr(owner, name, new)
-        self._undo.append(lambda: setattr(owner, name, original))
-
-    def _guarded(self, action: Callable[[], None]) -> None:
-        try:
-            action()
-        except Exception:  # noqa: BLE001  the user's compile goes on, whatever happened to us
-            self.faults.append(Fault(time.time_ns() // 1000, "package watch", traceback.format_exc(limit=-4)))
 
 
 def _watching(guard_filter: Any, seen: list[Any]) -> Callable[[Sequence[Any]], Sequence[bool]]:

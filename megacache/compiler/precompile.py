@@ -20,8 +20,6 @@ from __future__ import annotations
 import inspect
 import logging
 import threading
-import time
-import traceback
 from collections.abc import Callable
 from functools import wraps
 from types import CodeType
@@ -34,15 +32,19 @@ from torch._functorch._aot_autograd import graph_compile
 from megacache.compiler.aot_entries import forward_entry, inference_entry
 from megacache.compiler.frames import Scope, frame_of
 from megacache.compiler.keeping import Keeper, Making
+from megacache.compiler.patched import Patched
 from megacache.compiler.raw_events import RawEvent
 from megacache.compiler.serving import Server
 from megacache.compiler.shelf import Shelf
-from megacache.compiler.taps import MUTED, Fault
+from megacache.compiler.taps import MUTED
 
 Result = TypeVar("Result")
 
+_WHERE = "precompile"
+"""What its faults are filed under."""
 
-class Precompile:
+
+class Precompile(Patched):
     """Keeps and serves guarded codes while it is attached.
 
     Args:
@@ -51,25 +53,17 @@ class Precompile:
     """
 
     def __init__(self, sink: Callable[[RawEvent], None], shelf: Shelf) -> None:
-        self.faults: list[Fault] = []
+        super().__init__()
         self._keeper = Keeper(sink)
-        self._server = Server(sink, shelf, self._note_fault)
-        self._undo: list[Callable[[], None]] = []
+        self._server = Server(sink, shelf, lambda: self._note_fault(_WHERE))
         self._local = threading.local()
 
-    def attach(self) -> None:
-        """Begin to keep and to serve; a second call does nothing."""
-        if not self._undo:
-            self._patch_compile()
-            self._patch_guards()
-            self._patch_shape_guards()
-            self._patch_entries()
-            self._quieten()
-
-    def detach(self) -> None:
-        """Leave torch exactly as it was. What was served goes on running."""
-        while self._undo:
-            self._undo.pop()()
+    def _attach(self) -> None:
+        self._patch_compile()
+        self._patch_guards()
+        self._patch_shape_guards()
+        self._patch_entries()
+        self._quieten()
 
     def hear(self, event: RawEvent) -> None:
         """Learn of the artifacts that torch records."""
@@ -85,9 +79,9 @@ class Precompile:
         @wraps(original)
         def compile_code(code: CodeType, global_scope: Scope, local_scope: Scope, *args: Any, **kwargs: Any) -> Any:
             compile_id = kwargs["compile_id"]
-            frame = self._guarded(lambda: frame_of(code, global_scope, local_scope, args, compile_id))
+            frame = self._guarded(_WHERE, lambda: frame_of(code, global_scope, local_scope, args, compile_id))
             self._keeper.begin(str(compile_id))
-            served = self._guarded(lambda: self._server.serve(frame, compile_id)) if frame else None
+            served = self._guarded(_WHERE, lambda: self._server.serve(frame, compile_id)) if frame else None
             if served is not None:
                 return wrap_guarded_code(served)
             kwargs["skip"] = kwargs.get("skip", 0) + 1  # torch counts stack frames to find the user's
@@ -99,7 +93,7 @@ class Precompile:
                 self._local.making = outer
             made = result.guarded_code
             if making is not None and made is not None:
-                self._guarded(lambda: self._keeper.make(making, made.code))
+                self._guarded(_WHERE, lambda: self._keeper.make(making, made.code))
             return result
 
         self._replace(convert_frame, "_compile", compile_code)
@@ -112,7 +106,7 @@ class Precompile:
             original(manager, code, output_graph, *args, **kwargs)
             making = self._making
             if making is not None and code is making.frame.code and type(manager) is guards.CheckFunctionManager:
-                self._guarded(lambda: making.see_guards(output_graph, manager.shape_code_parts))
+                self._guarded(_WHERE, lambda: making.see_guards(output_graph, manager.shape_code_parts))
 
         self._replace(guards.CheckFunctionManager, "__init__", build)
 
@@ -144,7 +138,7 @@ class Precompile:
             result = original(*args, **kwargs)
             making = self._making
             if making is not None:
-                self._guarded(lambda: see(making, signature.bind(*args, **kwargs).arguments))
+                self._guarded(_WHERE, lambda: see(making, signature.bind(*args, **kwargs).arguments))
             return result
 
         self._replace(graph_compile, name, cache_info)
@@ -159,22 +153,6 @@ class Precompile:
     def _making(self) -> Making | None:
         """What Dynamo is making in this thread."""
         return getattr(self._local, "making", None)
-
-    def _replace(self, owner: Any, name: str, new: object) -> None:
-        original = owner.__dict__[name]
-        setattr(owner, name, new)
-        self._undo.append(lambda: setattr(owner, name, original))
-
-    def _guarded(self, action: Callable[[], Result]) -> Result | None:
-        try:
-            return action()
-        except Exception:  # noqa: BLE001  the user's compile goes on, whatever happened to us
-            self._note_fault()
-            return None
-
-    def _note_fault(self) -> None:
-        """Note the exception that is handled."""
-        self.faults.append(Fault(time.time_ns() // 1000, "precompile", traceback.format_exc(limit=-4)))
 
 
 def _see_forward(making: Making, facts: dict[str, Any]) -> None:

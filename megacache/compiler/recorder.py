@@ -21,6 +21,7 @@ from megacache.compiler import codes, guard_tree, reasons
 from megacache.compiler.codes import Codes
 from megacache.compiler.insides import Insides
 from megacache.compiler.lowerings import DOCUMENT_OF_EVENT, Documents, Lowerings
+from megacache.compiler.patched import Fault
 from megacache.compiler.raw_events import (
     ArtifactBypassed,
     ArtifactMissed,
@@ -37,7 +38,6 @@ from megacache.compiler.raw_events import (
     TraceEvent,
 )
 from megacache.compiler.spans import Spans
-from megacache.compiler.taps import Fault
 from megacache.compiler.uses import Uses
 from megacache.errors import ArtifactNotFoundError
 from megacache.explain import UNKNOWN_SYSTEM_ID

@@ -10,18 +10,16 @@ Source: `torch/_logging/_internal.py` (trace_structured), `torch/_dynamo/convert
 from __future__ import annotations
 
 import logging
-import time
-import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
 from types import CodeType
 from typing import Any, TypeVar
 
 from megacache.compiler import codes, versions
+from megacache.compiler.patched import Patched
 from megacache.compiler.raw_events import (
     ArtifactRecorded,
     BytecodeMade,
@@ -52,19 +50,10 @@ def muted() -> Iterator[None]:
         MUTED.reset(token)
 
 
-@dataclass(frozen=True, slots=True)
-class Fault:
-    """Something that went wrong inside megacache while torch compiled; the user's program went on."""
-
-    at_us: int
-    where: str
-    error: str
-
-
 Sink = Callable[[RawEvent], None]
 
 
-class Taps:
+class Taps(Patched):
     """All taps together: on, or off.
 
     Args:
@@ -72,39 +61,16 @@ class Taps:
     """
 
     def __init__(self, sink: Sink) -> None:
+        super().__init__()
         self._sink = sink
-        self._undo: list[Callable[[], None]] = []
-        self.faults: list[Fault] = []
 
-    @property
-    def is_attached(self) -> bool:
-        """Say whether the taps are on."""
-        return bool(self._undo)
-
-    def attach(self) -> None:
-        """Put every tap on; a second call does nothing.
-
-        Raises:
-            TorchError: When torch is absent or lacks a name that we need; then no tap is on.
-        """
-        if self.is_attached:
-            return
-        versions.check()
-        try:
-            self._tap_trace()
-            self._tap_compiles()
-            self._tap_bytecode()
-            self._tap_artifacts()
-            self._tap_aot_components()
-            self._tap_dropped_guards()
-        except BaseException:
-            self.detach()
-            raise
-
-    def detach(self) -> None:
-        """Take every tap off, last one first."""
-        while self._undo:
-            self._undo.pop()()
+    def _attach(self) -> None:
+        self._tap_trace()
+        self._tap_compiles()
+        self._tap_bytecode()
+        self._tap_artifacts()
+        self._tap_aot_components()
+        self._tap_dropped_guards()
 
     # -- the taps ------------------------------------------------------------------------------------------------
 
@@ -157,7 +123,7 @@ class Taps:
         def on_bytecode(code: CodeType, new_code: CodeType) -> None:
             self._send(
                 lambda: BytecodeMade(
-                    compile_id=_current_compile_id(),
+                    compile_id=current_compile_id(),
                     code=code,
                     names=new_code.co_names,
                     resumes=codes.resume_codes(new_code.co_names, _SCOPE.get()),
@@ -178,7 +144,7 @@ class Taps:
                 is_raw = isinstance(content, bytes)
                 data = content if is_raw else CacheArtifactFactory.encode_create(artifact_type, key, content).content
                 return ArtifactRecorded(
-                    compile_id=_current_compile_id(), artifact_type=artifact_type, cache_key=key, content=data
+                    compile_id=current_compile_id(), artifact_type=artifact_type, cache_key=key, content=data
                 )
 
             self._send(event)
@@ -230,20 +196,8 @@ class Taps:
 
     # -- what they have in common --------------------------------------------------------------------------------
 
-    def _replace(self, owner: Any, name: str, new: object) -> None:
-        original = owner.__dict__[name]
-        setattr(owner, name, new)
-        self._undo.append(lambda: setattr(owner, name, original))
-
     def _send(self, make_event: Callable[[], RawEvent]) -> None:
         self._guarded("tap", lambda: self._sink(make_event()))
-
-    def _guarded(self, where: str, action: Callable[[], Result]) -> Result | None:
-        try:
-            return action()
-        except Exception:  # noqa: BLE001  the user's compile goes on, whatever happened to us
-            self.faults.append(Fault(time.time_ns() // 1000, where, traceback.format_exc(limit=-4)))
-            return None
 
     def _on_trace(self, record: logging.LogRecord) -> None:
         if MUTED.get():
@@ -278,7 +232,8 @@ class _Listener(logging.Handler):
         return True
 
 
-def _current_compile_id() -> str | None:
+def current_compile_id() -> str | None:
+    """Return the compile id under which torch works now, in its string form, or None outside of any."""
     from torch._guards import CompileContext
 
     compile_id = CompileContext.current_compile_id()
@@ -309,4 +264,4 @@ def _ended_by(error: BaseException, compile_id: str, is_whole_graph: bool) -> Co
 
 
 def _dropped(guard_type: str, name: str, reason: str) -> GuardDropped:
-    return GuardDropped(compile_id=_current_compile_id(), guard_type=guard_type, name=name, reason=reason)
+    return GuardDropped(compile_id=current_compile_id(), guard_type=guard_type, name=name, reason=reason)
