@@ -144,6 +144,8 @@ def describe(code: AnyCode, module: str | None, parent: Code | None = None, wrap
     resume = RESUME_NAME.match(code.co_name)
     live = code if isinstance(code, CodeType) else None
     filename = stable_filename(code.co_filename) if live else code.co_filename
+    if resume and parent:
+        filename = parent.filename  # one that a bundle served bears the file name of the process that made it
     digest = digest_of(live) if live else None
     key = repr((module, code.co_qualname, wraps, digest, filename, code.co_firstlineno))
     return Code(

@@ -104,3 +104,13 @@ def test_a_cells_temporary_file_of_another_process_stays():
     place = "/tmp/ipykernel_1/99.py:6 in forward"  # noqa: S108
     assert codes.stable_filenames(place) == place
     assert codes.stable_filenames("train.py:6 in forward") == "train.py:6 in forward"
+
+
+def test_a_served_resume_function_is_the_same_code_in_the_next_kernel():
+    parent = codes.describe(code_of(ORIGINAL, "<cell 12345678>"), "__main__")
+    resume = code_of(ORIGINAL, "/tmp/ipykernel_1/99.py").replace(co_name="torch_dynamo_resume_in_f_at_2")  # noqa: S108
+    other = resume.replace(co_filename="/tmp/ipykernel_2/77.py")  # noqa: S108
+    described = [codes.describe(each, "__main__", parent) for each in (resume, other)]
+    assert described[0] == described[1]
+    assert described[0].filename == parent.filename
+    assert described[0].resume_line == 2
