@@ -73,6 +73,7 @@ test-torch: environment ## only the tests that compile, for one torch release: m
 benchmark: environment ## measure what the project promises
 	$(BIN)/python benchmarks/listing.py
 	$(BIN)/python benchmarks/capture.py
+	$(BIN)/python benchmarks/saves.py
 	$(BIN)/python benchmarks/warm_start.py
 	$(BIN)/python benchmarks/explorer.py
 

@@ -10,13 +10,14 @@ Layer: above sessions, below the faces.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from megacache.bundle import Bundle, SaveReport, plain_file
 from megacache.bundle.exchange import exported
+from megacache.bundle.progress import Progress
 from megacache.errors import IncompatibleError, SessionError
 from megacache.recording import Recorded, Recording
 from megacache.report import LoadReport
@@ -39,6 +40,7 @@ class Process:
         self.compiled_before = 0
         self._capture: Capture | None = None
         self._listeners: list[Callable[[], None]] = []
+        self._progress = Progress()
 
     @property
     def capture(self) -> Capture:
@@ -132,18 +134,14 @@ class Process:
         Raises:
             SessionError: When one of them has not.
         """
-        whole = dict.fromkeys(each for session in sessions for each in (session, *session.parts))
-        infos = tuple(each.info for each in whole)
-        captured = self.capture.recording(tuple(info.session_id for info in infos))
-        reports = tuple(document for each in whole for document in each.load_report_document())
-        return replace(
-            captured, sessions=infos, systems=(self.capture.system,), documents=(*reports, *captured.documents)
-        )
+        whole = _with_parts(sessions)
+        session_ids = tuple(each.info.session_id for each in whole)
+        return self._with_sessions(self.capture.recording(session_ids), whole)
 
     def save(
         self, sessions: Sequence[Session], path: Path, *, is_complete: bool = True, only: Only | None = None
     ) -> SaveReport:
-        """Save some sessions into a bundle, which is made if it is not there.
+        """Save some sessions into a bundle, which is made if it is not there. The cost follows what is new.
 
         Args:
             sessions: All of them must have begun.
@@ -159,10 +157,21 @@ class Process:
         """
         if is_complete:
             self.capture.flush()
-        recording = self.recording(sessions) if only is None else rows_of(self.recording(sessions), only)
         contents = self.capture.recorder.documents.contents
-        with Bundle.open_or_create(path) as bundle:
-            report = bundle.append(recording, {sha256: contents[sha256] for sha256 in _digests_in(recording)})
+        if only is not None:
+            recording = rows_of(self.recording(sessions), only)
+            with Bundle.open_or_create(path) as bundle:
+                report = bundle.append(recording, contents)
+        else:
+            whole = _with_parts(sessions)
+            session_ids = [each.info.session_id for each in whole]
+
+            def changed(since: Mapping[str, int]) -> tuple[Recording, Mapping[str, int]]:
+                found = self.capture.recorder.changed(since)
+                return self._with_sessions(found.recording, whole), found.reached
+
+            Bundle.open_or_create(path).close()
+            report = self._progress.append(path, session_ids, changed, contents)
         self.tell()
         return report
 
@@ -184,6 +193,16 @@ class Process:
         content = exported(self.recording(sessions), None, None)
         plain_file.write(path, content)
         return len(content)
+
+    def _with_sessions(self, captured: Recording, sessions: Sequence[Session]) -> Recording:
+        """Add the rows of sessions and systems, and the load reports, to what the recorder has."""
+        reports = (document for each in sessions for document in each.load_report_document())
+        return replace(
+            captured,
+            sessions=tuple(each.info for each in sessions),
+            systems=(self.capture.system,),
+            documents=(*reports, *captured.documents),
+        )
 
 
 class Everything(Recorded):
@@ -207,15 +226,8 @@ class Everything(Recorded):
         return self._process.save(self._process.told(), Path(path), only=only)
 
 
-def _digests_in(recording: Recording) -> dict[str, None]:
-    """Return the digests of all contents that the rows name, in order."""
-    return dict.fromkeys(
-        (
-            *(each.content_sha256 for each in recording.artifacts),
-            *(each.components_sha256 for each in recording.artifact_uses if each.components_sha256),
-            *(each.content_sha256 for each in recording.documents),
-        )
-    )
+def _with_parts(sessions: Iterable[Session]) -> tuple[Session, ...]:
+    return tuple(dict.fromkeys(each for session in sessions for each in (session, *session.parts)))
 
 
 process = Process()

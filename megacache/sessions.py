@@ -126,8 +126,8 @@ class Session(Recorded):
     @property
     def has_captured(self) -> bool:
         """Say whether torch compiled or cached anything in this session."""
-        captured = self._captured()
-        return bool(captured.compiles or captured.artifact_uses or captured.backend_entries)
+        session_ids = [each.info.session_id for each in (self, *self.parts)]
+        return self._process.capture.recorder.has_captured(session_ids)
 
     @property
     def load_report(self) -> LoadReport:

@@ -1,8 +1,9 @@
 """The bundle: one SQLite file that holds sessions and artifacts, checked on every read, safe to open from anywhere.
 
-Layer: bundle. The class is in `bundle`; what its methods do in `append`, `verify`, `compact`, `union` and `prune`; the
-tables in `rows`, the contents in `packs` and `frames`, torch's own container in `torch_format` and `exchange`; how the
-file is opened in `connection` and `schema`. FORMAT.md tells the format.
+Layer: bundle. The class is in `bundle`; what its methods do in `append`, `verify`, `compact`, `union` and `prune`; how
+far bundles hold the sessions of a process in `progress`; the tables in `rows`, the contents in `packs` and `frames`,
+torch's own container in `torch_format` and `exchange`; how the file is opened in `connection` and `schema`. FORMAT.md
+tells the format.
 """
 
 from __future__ import annotations

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256 as hash_of
 from pathlib import Path
@@ -99,27 +100,87 @@ def append(path: Path, saves: Iterable[tuple[Recording, bool]], contents: Mappin
         ArtifactNotFoundError: When a row refers to a content that is neither in the bundle nor in `contents`.
         BundleError: When a content has another digest than its key, or the bundle cannot be written; see `errors`.
     """
-    started = time.perf_counter_ns()
+    with appending(path, contents) as transaction:
+        for recording, is_newer in saves:
+            transaction.add(recording, is_newer=is_newer)
+    return transaction.report
+
+
+@contextmanager
+def appending(path: Path, contents: Mapping[str, bytes]) -> Iterator[Appending]:
+    """Add to a bundle in one transaction.
+
+    Args:
+        path: A bundle.
+        contents: As `append` takes them.
+
+    Yields:
+        What adds; its report is there when the block has ended.
+
+    Raises:
+        BundleError: When the bundle cannot be written; see `errors`.
+    """
+    started_ns = time.perf_counter_ns()
     with writing(path) as connection:
         old_size_bytes = path.stat().st_size
-        new_artifact_count = new_size_bytes = 0
-        for recording, is_newer in saves:
-            missing = _missing(connection, recording)
-            _check_presence(missing, contents, path)
-            stale = _replaced_contents(connection, recording) if is_newer else set()
-            new_artifact_count += rows.write(connection, recording, is_newer=is_newer)
-            if stale:
-                forget(connection, stale - referenced(connection))
-            new_size_bytes += _write_contents(connection, missing, contents, path)
-        (artifact_count,) = connection.execute("SELECT count(*) FROM artifact").fetchone()
-    return SaveReport(
+        transaction = Appending(connection, path, contents)
+        yield transaction
+        artifact_count = transaction.artifact_count
+    transaction.report = SaveReport(
         path=path,
-        new_artifact_count=new_artifact_count,
-        new_size_bytes=new_size_bytes,
+        new_artifact_count=transaction.new_artifact_count,
+        new_size_bytes=transaction.new_size_bytes,
         written_bytes=path.stat().st_size - old_size_bytes,
         artifact_count=artifact_count,
-        duration_us=(time.perf_counter_ns() - started) // 1000,
+        duration_us=(time.perf_counter_ns() - started_ns) // 1000,
     )
+
+
+class Appending:
+    """What adds to a bundle within one transaction; see `appending`.
+
+    Attributes:
+        connection: The bundle's.
+        old_artifact_count: How many artifacts the bundle held before, if that is known; to count them reads them all.
+        report: What was added; it is there when the transaction is committed.
+    """
+
+    report: SaveReport
+
+    def __init__(self, connection: sqlite3.Connection, path: Path, contents: Mapping[str, bytes]) -> None:
+        self.connection = connection
+        self.old_artifact_count: int | None = None
+        self.new_artifact_count = self.new_size_bytes = 0
+        self._path = path
+        self._contents = contents
+
+    @property
+    def artifact_count(self) -> int:
+        """How many artifacts the bundle holds now."""
+        if self.old_artifact_count is not None:
+            return self.old_artifact_count + self.new_artifact_count
+        (artifact_count,) = self.connection.execute("SELECT count(*) FROM artifact").fetchone()
+        return int(artifact_count)
+
+    def add(self, recording: Recording, *, is_newer: bool) -> None:
+        """Add rows and the contents that they refer to.
+
+        Args:
+            recording: The rows.
+            is_newer: Whether their values replace those in the bundle; otherwise they fill gaps.
+
+        Raises:
+            ArtifactNotFoundError: When a row refers to a content that is nowhere.
+            BundleError: When a content has another digest than its key.
+            sqlite3.Error: When the bundle cannot be written; it becomes one of ours where the block ends.
+        """
+        missing = _missing(self.connection, recording)
+        _check_presence(missing, self._contents, self._path)
+        stale = _replaced_contents(self.connection, recording) if is_newer else set()
+        self.new_artifact_count += rows.write(self.connection, recording, is_newer=is_newer)
+        if stale:
+            forget(self.connection, stale - referenced(self.connection))
+        self.new_size_bytes += _write_contents(self.connection, missing, self._contents, self._path)
 
 
 def _missing(connection: sqlite3.Connection, recording: Recording) -> list[str]:
@@ -155,8 +216,7 @@ def _write_contents(
     """Write the missing contents, together with those of a small last pack, and return their size."""
     if not missing:
         return 0
-    writer = PackWriter(connection)
-    _absorb_last_pack(connection, PackReader(str(path)), writer)
+    writer = _absorbing_writer(connection, PackReader(str(path)))
     size_bytes = 0
     for digest in missing:
         content = contents[digest]
@@ -169,12 +229,15 @@ def _write_contents(
     return size_bytes
 
 
-def _absorb_last_pack(connection: sqlite3.Connection, reader: PackReader, writer: PackWriter) -> None:
+def _absorbing_writer(connection: sqlite3.Connection, reader: PackReader) -> PackWriter:
+    """Return a writer that begins with the contents of the last pack, if that is small, and under its id."""
     row = connection.execute("SELECT pack_id, raw_size_bytes FROM pack ORDER BY pack_id DESC LIMIT 1").fetchone()
     if row is None or row[1] > ABSORBED_SIZE_BYTES:
-        return
+        return PackWriter(connection)
+    writer = PackWriter(connection, row[0])
     try:
         repack(connection, [row[0]], reader, writer)
     except CorruptBundleError:
         # It stays as it is, for `verify` to find; what is new is saved all the same.
-        return
+        return PackWriter(connection)
+    return writer

@@ -21,12 +21,17 @@ _CACHED_PACKS = 2
 
 
 class PackWriter:
-    """Gathers contents into packs and writes each pack when it is full; call `flush` at the end."""
+    """Gathers contents into packs and writes each pack when it is full; call `flush` at the end.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    Args:
+        connection: A bundle's, in a write transaction.
+        pack_id: The id of the first pack, which `repack` empties; a new one when left out.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, pack_id: int | None = None) -> None:
         self._connection = connection
         (highest,) = connection.execute("SELECT coalesce(max(pack_id), 0) FROM pack").fetchone()
-        self._pack_id = highest + 1
+        self._pack_id = highest + 1 if pack_id is None else pack_id
         self._raw = bytearray()
         self._parts: list[tuple[str, int, int, int, int]] = []
 
@@ -71,7 +76,7 @@ class PackWriter:
         frame = frames.compress(bytes(self._raw))
         row = (self._pack_id, len(self._raw), hash_of(frame).hexdigest(), frame)
         self._connection.execute("INSERT INTO pack VALUES (?, ?, ?, ?)", row)
-        self._connection.executemany("INSERT OR REPLACE INTO blob_part VALUES (?, ?, ?, ?, ?)", self._parts)
+        self._connection.executemany(_PUT_PART, self._parts)
         self._pack_id += 1
         self._raw.clear()
         self._parts.clear()
@@ -203,6 +208,13 @@ def repack(connection: sqlite3.Connection, pack_ids: Iterable[int], reader: Pack
             writer.add_part(sha256, part, raw[offset : offset + size_bytes])
         connection.execute("DELETE FROM pack WHERE pack_id = ?", (pack_id,))
 
+
+_PUT_PART = """
+INSERT INTO blob_part VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
+  pack_id = excluded.pack_id, offset = excluded.offset, size_bytes = excluded.size_bytes
+WHERE (pack_id, offset, size_bytes) IS NOT (excluded.pack_id, excluded.offset, excluded.size_bytes)
+"""
+"""A part that stays where it was is left alone: each is on a page of its own, since digests have no order."""
 
 _PARTS = """
 SELECT offset, size_bytes, pack_id, pack.sha256, raw_size_bytes

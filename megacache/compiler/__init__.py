@@ -5,7 +5,7 @@ Layer: above bundle, below session. What is private in torch and touched here is
 Where to look, by what you want to change:
 
 * what is captured: `capture`, `taps`, `raw_events`, `recorder`; rows of one kind are made in `codes`, `spans`, `uses`,
-  `lowerings`, `guard_tree`, `reasons`;
+  `lowerings`, `guards`, `guard_tree`, `dimensions`, `reasons`; which of them a save writes again: `changes`;
 * what is read from a log of TORCH_TRACE instead: `trace/`, whose `log` feeds the same `recorder`;
 * what a bundle gives back to torch's caches, and what became of it: `hydrate`, `settle`, `cache_keys`, `system`,
   `options`;

@@ -57,6 +57,7 @@ class Codes:
 
     def __init__(self) -> None:
         self._rows: dict[str, Code] = {}
+        self._places: dict[str, int] = {}
         self._ids: dict[tuple[AnyCode, str | None], str] = {}
 
     def learn(
@@ -77,6 +78,7 @@ class Codes:
         parent = self._rows.get(parent_code_id or "")
         row = describe(code, module, parent, wraps)
         self._rows.setdefault(row.code_id, row)
+        self._places.setdefault(row.code_id, len(self._places))
         self._ids[code, wraps] = row.code_id
         return row.code_id
 
@@ -93,7 +95,7 @@ class Codes:
             while parent is not None and parent not in wanted:
                 wanted[parent] = None
                 parent = self._rows[parent].parent_code_id
-        return tuple(row for row in self._rows.values() if row.code_id in wanted)
+        return tuple(self._rows[code_id] for code_id in sorted(wanted, key=self._places.__getitem__))
 
 
 def digest_of(code: CodeType) -> str:

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections import Counter, defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 
+from megacache.compiler.changes import Changes, CompileKey
 from megacache.compiler.raw_events import TraceEvent
 from megacache.compiler.spans import Spans
 from megacache.model import BackendEntry, Document
@@ -39,8 +40,9 @@ DOCUMENT_OF_EVENT = {
 class Documents:
     """The documents of a process, numbered within their session, and the contents they name."""
 
-    def __init__(self) -> None:
+    def __init__(self, changes: Changes) -> None:
         self.contents: dict[str, bytes] = {}
+        self._changes = changes
         self._counts: dict[str, int] = defaultdict(int)
 
     def keep(self, content: bytes) -> str:
@@ -62,6 +64,7 @@ class Documents:
         """Keep a content and return the row of the document that it is."""
         ordinal = self._counts[session_id]
         self._counts[session_id] += 1
+        self._changes.reach(session_id)
         return Document(
             session_id=session_id,
             ordinal=ordinal,
@@ -100,10 +103,11 @@ class Lowering:
 class Lowerings:
     """Fold the graph events into lowerings, and lowerings into rows."""
 
-    def __init__(self, documents: Documents, spans: Spans) -> None:
+    def __init__(self, documents: Documents, spans: Spans, changes: Changes) -> None:
         self._documents = documents
         self._spans = spans
-        self._by_compile: dict[tuple[str, str], Lowering] = {}
+        self._changes = changes
+        self._by_compile: dict[CompileKey, Lowering] = {}
         self._outside: list[Lowering] = []
         self._named: Counter[tuple[str, str]] = Counter()
         self._title: str | None = None
@@ -116,6 +120,8 @@ class Lowerings:
         else:
             lowering = self._within(run_id, event.compile_id, event.at_us)
         lowering.ended_us = event.at_us
+        if event.compile_id is None:
+            self._mark_last()
         if name == "inductor_output_code":
             kind = kind or lowering.first_kind
         document = self._documents.add(
@@ -145,6 +151,7 @@ class Lowerings:
             last = self.begin_outside(run_id, at_us, self._title)
         last.aot_key = key
         last.ended_us = at_us
+        self._mark_last()
 
     def name(self, run_id: str, compile_id: str, names: tuple[str, ...]) -> None:
         """Give a lowering the backend id that the new bytecode calls, where it is known, and so end it."""
@@ -176,6 +183,7 @@ class Lowerings:
         self._named[run_id, name] += 1
         number = self._named[run_id, name]
         self._outside.append(Lowering(run_id, None, f"{name} ({number})" if number > 1 else name, at_us))
+        self._mark_last()
         return self._outside[-1]
 
     def end_outside(self, at_us: int) -> None:
@@ -184,10 +192,34 @@ class Lowerings:
         if self._outside:
             self._outside[-1].is_over = True
             self._outside[-1].ended_us = at_us
+            self._mark_last()
 
-    def rows(self, session_ids: Collection[str]) -> tuple[list[BackendEntry], list[Document]]:
-        """Return the backend entries and the documents of some sessions."""
+    def mark_outside_at(self, at_us: int) -> None:
+        """Mark the lowerings outside of any compile id that went on at a moment: a span that ended then counts."""
+        for number in range(len(self._outside) - 1, -1, -1):
+            if self._outside[number].ended_us < at_us:
+                break  # those before it ended earlier
+            self._changes.outside.mark(number)
+
+    def has_any(self, session_ids: Collection[str]) -> bool:
+        """Say whether some sessions have a backend entry."""
         lowerings = (*self._by_compile.values(), *self._outside)
+        return any(each in session_ids for lowering in lowerings for each in lowering.session_of_kind.values())
+
+    def rows(
+        self, session_ids: Collection[str], compiles: Iterable[CompileKey], since: int | None
+    ) -> tuple[list[BackendEntry], list[Document]]:
+        """Return the backend entries and the documents of some sessions.
+
+        Args:
+            session_ids: The sessions.
+            compiles: Of which compiles, and
+            since: since which revision outside of any; None means all of both.
+        """
+        lowerings: Iterable[Lowering] = (*self._by_compile.values(), *self._outside)
+        if since is not None:
+            outside = (self._outside[number] for number in sorted(self._changes.outside.since(since)))
+            lowerings = (*(self._by_compile[key] for key in compiles if key in self._by_compile), *outside)
         entries = [
             self._entry(lowering, kind, session_id)
             for lowering in lowerings
@@ -201,6 +233,9 @@ class Lowerings:
             if document.session_id in session_ids
         ]
         return entries, documents
+
+    def _mark_last(self) -> None:
+        self._changes.outside.mark(len(self._outside) - 1)
 
     def _within(self, run_id: str, compile_id: str, at_us: int) -> Lowering:
         unnamed = f"lowering of {compile_id}"  # until the bytecode names it; it stays if the compile fails

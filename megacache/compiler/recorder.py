@@ -4,6 +4,8 @@ Layer: compiler, but needs no torch. Taking an event is one append; the work is 
 
 What a compile owns is kept under (run id, compile id). Compile ids restart at 0/0 after `torch._dynamo.reset()`: when
 one that already began begins again, a new run id does.
+
+Whatever an event changes is marked with its revision, so that a save after each batch pays for that batch alone.
 """
 
 from __future__ import annotations
@@ -12,13 +14,18 @@ import threading
 import time
 import traceback
 import uuid
+from bisect import bisect_right
 from collections import defaultdict, deque
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from operator import itemgetter
+from typing import Any, NamedTuple
 
-from megacache.compiler import codes, guard_tree, reasons
+from megacache.compiler import reasons
+from megacache.compiler.changes import Changes, CompileKey
 from megacache.compiler.codes import Codes
+from megacache.compiler.dimensions import Dimensions
+from megacache.compiler.guards import Guards
 from megacache.compiler.insides import Insides
 from megacache.compiler.lowerings import DOCUMENT_OF_EVENT, Documents, Lowerings
 from megacache.compiler.patched import Fault
@@ -45,20 +52,23 @@ from megacache.model import (
     GUARDED_CODE,
     Artifact,
     Compile,
-    Dimension,
     Document,
     Event,
     GraphBreak,
-    Guard,
     RecompileReason,
     SystemInfo,
 )
 from megacache.recording import Recording, encode_rows
 
-CompileKey = tuple[str, str]
-
 _METRICS = ("graph_op_count", "graph_node_count", "graph_input_count", "guard_count", "guard_latency_us")
 """The columns of `Compile` that are torch's own `CompilationMetrics` fields, by the same names."""
+
+
+class Changed(NamedTuple):
+    """The rows that changed since a revision, and by session how far who has them is: see `Changes.reached`."""
+
+    recording: Recording
+    reached: Mapping[str, int]
 
 
 class Recorder:
@@ -72,26 +82,26 @@ class Recorder:
     def __init__(self, system: SystemInfo, process: str | None = None) -> None:
         self.system = system
         self.session_id = ""
-        self.documents = Documents()
+        self._changes = Changes()
+        self.documents = Documents(self._changes)
         self.faults: list[Fault] = []
         self._queue: deque[RawEvent] = deque()
         self._folding = threading.RLock()
         self._process = process or uuid.uuid4().hex[:12]
         self._epoch = 0
         self._begun: set[str] = set()
-        self._files: dict[int, str] = {}
         self._unproven: set[tuple[str, str]] = set()
         self._codes = Codes()
         self._compiles: dict[CompileKey, Compile] = {}
         self._breaks: dict[CompileKey, list[GraphBreak]] = defaultdict(list)
         self._recompile_reasons: dict[CompileKey, tuple[RecompileReason, ...]] = {}
-        self._dimensions: dict[CompileKey, dict[tuple[str, str], Dimension]] = defaultdict(dict)
-        self._guards: dict[CompileKey, list[Guard]] = defaultdict(list)
+        self._dimensions = Dimensions()
+        self._guards = Guards()
         self._events: dict[str, list[Event]] = defaultdict(list)
-        self._own_documents: list[Document] = []
+        self._own_documents: list[tuple[int, Document]] = []
         self._spans = Spans()
-        self._lowerings = Lowerings(self.documents, self._spans)
-        self._uses = Uses(self.documents, self._lowerings)
+        self._lowerings = Lowerings(self.documents, self._spans, self._changes)
+        self._uses = Uses(self.documents, self._lowerings, self._changes)
         self._insides = Insides()
 
     @property
@@ -105,7 +115,7 @@ class Recorder:
 
     def know_files(self, interned: Mapping[str, int]) -> None:
         """Learn the file names that torch interned before we listened; they are never sent again."""
-        self._files.update({number: name for name, number in interned.items()})
+        self._dimensions.know_files({number: name for name, number in interned.items()})
 
     def know_unproven(self, artifacts: Iterable[Artifact]) -> None:
         """Learn which artifacts were loaded though nobody knows what compiled them; a hit must not vouch for them."""
@@ -117,6 +127,7 @@ class Recorder:
         with self._folding:
             self.fold()
             self.session_id = session_id
+            self._changes.begin(session_id)
 
     def fold(self) -> None:
         """Turn all waiting events into rows. An event that cannot be read becomes a fault; the others go on."""
@@ -128,31 +139,57 @@ class Recorder:
         """Return the rows of some sessions; sessions' and systems' own rows are the caller's to add."""
         with self._folding:
             self.fold()
-            return self._recording(session_ids)
+            return self._recording(session_ids, None)
 
-    def _recording(self, session_ids: Collection[str]) -> Recording:
+    def changed(self, since: Mapping[str, int]) -> Changed:
+        """Return the rows of some sessions that changed, and at times a few that did not.
+
+        Args:
+            since: By session, the `reached` of what is known already, or 0 where nothing is.
+
+        Returns:
+            Of each compile that changed all rows, with its code; in no order.
+        """
+        with self._folding:
+            self.fold()
+            oldest = min((max(at, self._changes.began(each)) for each, at in since.items()), default=0)
+            recording = self._recording(since, oldest)
+            return Changed(recording, {each: self._changes.reached.get(each, 0) for each in since})
+
+    def has_captured(self, session_ids: Collection[str]) -> bool:
+        """Say whether there is a compile, an artifact use or a backend entry of some sessions."""
+        with self._folding:
+            self.fold()
+            has_compile = any(each.session_id in session_ids for each in self._compiles.values())
+            return has_compile or self._uses.has_any(session_ids) or self._lowerings.has_any(session_ids)
+
+    def _recording(self, session_ids: Collection[str], since: int | None) -> Recording:
         self._close_events(session_ids)
-        entries, documents = self._lowerings.rows(session_ids)
-        artifacts, uses = self._uses.rows(session_ids)
+        changed = self._compiles if since is None else self._changes.compiles.since(since)
+        entries, documents = self._lowerings.rows(session_ids, changed, since)
+        artifacts, uses = self._uses.rows(session_ids, changed, since)
         # A backward may be lowered in a later session than its compile's: then that compile is shown here too.
         named = {(each.run_id, each.compile_id) for each in entries} | {(each.run_id, each.compile_id) for each in uses}
-        compiles = [
-            self._timed(each) for key, each in self._compiles.items() if each.session_id in session_ids or key in named
-        ]
+        found = ((key, self._compiles[key]) for key in changed if key in self._compiles)
+        compiles = [self._timed(each) for key, each in found if each.session_id in session_ids or key in named]
         keys = [(each.run_id, each.compile_id) for each in compiles]
-        documents += [each for each in self._own_documents if each.session_id in session_ids]
+        documents += self._own_documents_of(session_ids, since)
         return Recording(
             codes=self._codes.of(compiles),
             compiles=tuple(compiles),
             graph_breaks=tuple(row for key in keys for row in self._breaks.get(key, ())),
             recompile_reasons=tuple(row for key in keys for row in self._recompile_reasons.get(key, ())),
-            dimensions=tuple(row for key in keys for row in self._dimensions.get(key, {}).values()),
+            dimensions=self._dimensions.rows(keys),
             backend_entries=tuple(entries),
             artifacts=tuple(artifacts),
             artifact_uses=tuple(uses),
             documents=tuple(sorted(documents, key=lambda each: (each.session_id, each.ordinal))),
             read=self.read,
         )
+
+    def _own_documents_of(self, session_ids: Collection[str], since: int | None) -> list[Document]:
+        start = 0 if since is None else bisect_right(self._own_documents, since, key=itemgetter(0))
+        return [each for _, each in self._own_documents[start:] if each.session_id in session_ids]
 
     def read(self, sha256: str) -> bytes:
         """Return a content that was recorded.
@@ -194,17 +231,9 @@ class Recorder:
                 duration_us=event.at_us - found.started_us,
             ),
         )
-        guards = self._guards.get((self.run_id, str(event.compile_id)))
+        guards = self._guards.of((self.run_id, str(event.compile_id)))
         if guards:
-            self._own_documents.append(
-                self.documents.add(
-                    "guards",
-                    encode_rows(guards),
-                    session_id=self.session_id,
-                    run_id=self.run_id,
-                    compile_id=event.compile_id,
-                )
-            )
+            self._add_document("guards", encode_rows(guards), self.session_id, event.compile_id)
 
     def _bytecode_made(self, event: BytecodeMade) -> None:
         compile_id = str(event.compile_id)
@@ -215,30 +244,14 @@ class Recorder:
             self._codes.learn(resume, self._codes.module(parent_id), parent_id)
 
     def _guard_dropped(self, event: GuardDropped) -> None:
-        guards = self._guards[self.run_id, str(event.compile_id)]
-        known = {(each.guard_type, each.expression) for each in guards if each.is_dropped}
-        if (event.guard_type, event.name) in known:
-            return
-        guards.append(
-            Guard(
-                run_id=self.run_id,
-                compile_id=str(event.compile_id),
-                ordinal=len(guards),
-                guard_type=event.guard_type,
-                expression=event.name,
-                is_dropped=True,
-                drop_reason=event.reason,
-            )
-        )
+        self._guards.feed_dropped(event, (self.run_id, str(event.compile_id)))
 
     def _artifact_recorded(self, event: ArtifactRecorded) -> None:
         key = (event.artifact_type, event.cache_key)
         system_id = UNKNOWN_SYSTEM_ID if key in self._unproven else self.system.system_id
         self._uses.feed_record(event, self.session_id, self.run_id, system_id)
         if inside := self._insides.of(event):
-            self._own_documents.append(
-                self.documents.add(inside.name, inside.content, session_id=self.session_id, run_id=self.run_id)
-            )
+            self._add_document(inside.name, inside.content, self.session_id)
 
     def _artifact_served(self, event: ArtifactServed) -> None:
         self._uses.feed_served(event, self.session_id, self.run_id)
@@ -271,6 +284,7 @@ class Recorder:
             )
             if span is not None:
                 self._events[self.session_id].append(span)
+                self._mark_span(span)
         else:
             name = next((name for name in (*DOCUMENT_OF_EVENT, *_TRACE_FOLDS) if name in metadata), None)
             if name in DOCUMENT_OF_EVENT:
@@ -299,31 +313,13 @@ class Recorder:
 
     def _traced_file(self, fact: Any, _event: TraceEvent) -> None:
         name, number = fact
-        self._files[int(number)] = str(name)
+        self._dimensions.know_files({int(number): str(name)})
 
     def _traced_guards(self, _fact: Any, event: TraceEvent) -> None:
-        key = (self.run_id, str(event.compile_id))
-        dropped = [guard for guard in self._guards[key] if guard.is_dropped]
-        kept = list(guard_tree.guards_in(event.payload or "", run_id=key[0], compile_id=key[1]))
-        self._guards[key] = [replace(guard, ordinal=ordinal) for ordinal, guard in enumerate((*kept, *dropped))]
+        self._guards.feed_kept(event.payload or "", (self.run_id, str(event.compile_id)))
 
     def _traced_symbol(self, fact: Any, event: TraceEvent) -> None:
-        key = (self.run_id, str(event.compile_id))
-        stack = self._user_stack(fact.get("user_stack", ()))
-        known = self._dimensions[key]
-        known.setdefault(
-            (str(fact["symbol"]), str(fact.get("source"))),
-            Dimension(
-                run_id=key[0],
-                compile_id=key[1],
-                ordinal=len(known),
-                symbol=str(fact["symbol"]),
-                hint=None if fact.get("val") is None else str(fact["val"]),
-                range=fact.get("vr"),
-                source=fact.get("source"),
-                location=stack[-1] if stack else None,
-            ),
-        )
+        self._dimensions.feed(fact, (self.run_id, str(event.compile_id)))
 
     def _traced_metrics(self, fact: Any, event: TraceEvent) -> None:
         self._change(
@@ -339,19 +335,29 @@ class Recorder:
     # -- what they share -----------------------------------------------------------------------------------------
 
     def _fold_one(self, event: RawEvent) -> None:
+        self._changes.revision += 1
         try:
             _FOLDS[type(event)](self, event)
         except Exception:  # noqa: BLE001  torch's texts may change; one that we cannot read must not cost the others
             self.faults.append(Fault(time.time_ns() // 1000, "recorder", traceback.format_exc(limit=-4)))
+        finally:  # also what a failed one changed; and only now is the run known
+            self._changes.compiles.mark((self.run_id, str(event.compile_id)))
+
+    def _mark_span(self, span: Event) -> None:
+        """Mark what a span's time counts for: it may have begun under another compile id than it ends."""
+        if span.compile_id is None:
+            self._lowerings.mark_outside_at(span.started_us + span.duration_us)
+        else:
+            self._changes.compiles.mark((self.run_id, span.compile_id))
+
+    def _add_document(self, name: str, content: bytes, session_id: str, compile_id: str | None = None) -> None:
+        document = self.documents.add(name, content, session_id=session_id, run_id=self.run_id, compile_id=compile_id)
+        self._own_documents.append((self._changes.revision, document))
 
     def _change(self, compile_id: str | None, change: Callable[[Compile], Compile]) -> None:
         found = self._compiles.get((self.run_id, str(compile_id)))
         if found is not None:
             self._compiles[self.run_id, found.compile_id] = change(found)
-
-    def _user_stack(self, frames: Collection[Mapping[str, Any]]) -> tuple[str, ...]:
-        named = ((self._files.get(frame["filename"], "?"), frame["line"], frame["name"]) for frame in frames)
-        return tuple(f"{codes.stable_filename(name)}:{line} {function}" for name, line, function in named)
 
     def _timed(self, compiled: Compile) -> Compile:
         return replace(compiled, **self._spans.durations(compiled.run_id, compiled.compile_id, is_backward=False))  # type: ignore[arg-type]
@@ -361,9 +367,7 @@ class Recorder:
         for session_id in session_ids:
             events = self._events.pop(session_id, None)
             if events:
-                self._own_documents.append(
-                    self.documents.add("events", encode_rows(events), session_id=session_id, run_id=self.run_id)
-                )
+                self._add_document("events", encode_rows(events), session_id)
 
 
 _FOLDS: dict[type[RawEvent], Callable[[Recorder, Any], None]] = {

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from bisect import bisect_left, bisect_right, insort
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -78,7 +79,7 @@ class Spans:
         while (span := stack.pop()).name != name:
             pass  # its end was lost, with an exception
         event = self._event(session_id, run_id, thread, span, at_us, False)
-        self._closed[run_id, span.compile_id, is_backward].append(event)
+        insort(self._closed[run_id, span.compile_id, is_backward], event, key=_end_us)
         return event
 
     def is_backward(self, thread: int) -> bool:
@@ -118,7 +119,8 @@ class Spans:
         events = self._closed.get((run_id, compile_id, is_backward), [])
         if window is None:
             return events
-        return [event for event in events if window[0] <= event.started_us + event.duration_us <= window[1]]
+        # Sorted by their ends, since outside of any compile id there may be very many.
+        return events[bisect_left(events, window[0], key=_end_us) : bisect_right(events, window[1], key=_end_us)]
 
     def _event(
         self, session_id: str, run_id: str, thread: int, span: _OpenSpan, ended_us: float, is_instant: bool
@@ -136,6 +138,10 @@ class Spans:
             duration_us=max(int(ended_us - span.started_us), 0),
             is_instant=is_instant,
         )
+
+
+def _end_us(event: Event) -> int:
+    return event.started_us + event.duration_us
 
 
 def _total(events: Iterable[Event]) -> int | None:

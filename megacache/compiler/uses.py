@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from typing import Any
 
+from megacache.compiler.changes import Changes, CompileKey, UseKey
 from megacache.compiler.lowerings import Documents, Lowerings
 from megacache.compiler.raw_events import (
     ArtifactBypassed,
@@ -30,20 +31,25 @@ _ARTIFACT_TYPE = {"aotautograd": "aot_autograd", "fx_graph": "inductor"}
 
 _LOWERED_TYPES = frozenset({*_ARTIFACT_TYPE.values(), *WHOLE_TYPES, KERNEL})
 
-UseKey = tuple[str, str, str | None, str, str | None]
+_Lookup = tuple[str, str, str | None, str, str | None]
 """Session, run, compile id, artifact type, cache key: within it, a lookup and a record of one content are one use."""
+
+_ArtifactKey = tuple[str, str, str]
 
 
 class Uses:
     """Fold lookups and recorded artifacts into rows."""
 
-    def __init__(self, documents: Documents, lowerings: Lowerings) -> None:
+    def __init__(self, documents: Documents, lowerings: Lowerings, changes: Changes) -> None:
         self._documents = documents
         self._lowerings = lowerings
-        self._uses: dict[tuple[str, int], ArtifactUse] = {}
-        self._latest: dict[UseKey, tuple[str, int]] = {}
+        self._changes = changes
+        self._uses: dict[UseKey, ArtifactUse] = {}
+        self._of_compile: dict[CompileKey, list[UseKey]] = defaultdict(list)
+        self._latest: dict[_Lookup, UseKey] = {}
         self._counts: dict[str, int] = defaultdict(int)
-        self._artifacts: dict[tuple[str, str, str], Artifact] = {}
+        self._artifacts: dict[_ArtifactKey, Artifact] = {}
+        self._awaited: dict[_ArtifactKey, list[ArtifactUse]] = defaultdict(list)
 
     @staticmethod
     def is_lookup(name: str) -> bool:
@@ -92,6 +98,8 @@ class Uses:
                 system_id=system_id,
             ),
         )
+        for awaiting in self._awaited.pop(key, ()):
+            self._mark(awaiting)
         use = self._use_of(
             session_id, run_id, event.compile_id, event.artifact_type, event.cache_key, event.at_us, sha256
         )
@@ -123,10 +131,26 @@ class Uses:
         state = "miss" if isinstance(event, ArtifactMissed) else "bypass"
         self._put(replace(use, state=state, reason=event.reason))
 
-    def rows(self, session_ids: Collection[str]) -> tuple[list[Artifact], list[ArtifactUse]]:
-        """Return the artifacts that some sessions used, and the uses."""
-        uses = [self._placed(use) for use in self._uses.values() if use.session_id in session_ids]
-        keys = dict.fromkeys((use.artifact_type, use.cache_key or "", use.content_sha256 or "") for use in uses)
+    def has_any(self, session_ids: Collection[str]) -> bool:
+        """Say whether some sessions used an artifact."""
+        return any(self._counts.get(each) for each in session_ids)
+
+    def rows(
+        self, session_ids: Collection[str], compiles: Iterable[CompileKey], since: int | None
+    ) -> tuple[list[Artifact], list[ArtifactUse]]:
+        """Return the artifacts that some sessions used, and the uses.
+
+        Args:
+            session_ids: The sessions.
+            compiles: Of which compiles, and
+            since: since which revision outside of any; None means all of both.
+        """
+        wanted: Iterable[UseKey] = self._uses
+        if since is not None:
+            within = (each for key in compiles for each in self._of_compile.get(key, ()))
+            wanted = sorted({*within, *self._changes.uses.since(since)})
+        uses = [self._placed(self._uses[key]) for key in wanted if key[0] in session_ids]
+        keys = dict.fromkeys(_artifact_key(use) for use in uses)
         return [self._artifacts[key] for key in keys if key in self._artifacts], uses
 
     def _use_of(
@@ -139,13 +163,16 @@ class Uses:
         at_us: int,
         sha256: str | None = None,
     ) -> ArtifactUse:
-        key: UseKey = (session_id, run_id, compile_id, artifact_type, cache_key)
+        key: _Lookup = (session_id, run_id, compile_id, artifact_type, cache_key)
         found = self._uses[self._latest[key]] if key in self._latest else None
         if found is not None and (sha256 is None or found.content_sha256 in (None, sha256)):
             return found
         ordinal = self._counts[session_id]
         self._counts[session_id] += 1
         self._latest[key] = (session_id, ordinal)
+        self._changes.reach(session_id)
+        if compile_id is not None:
+            self._of_compile[run_id, compile_id].append((session_id, ordinal))
         is_outside = compile_id is None and artifact_type in _LOWERED_TYPES
         lowering = self._lowerings.find(run_id, None) if is_outside else None
         return ArtifactUse(
@@ -164,11 +191,24 @@ class Uses:
 
     def _put(self, use: ArtifactUse) -> None:
         self._uses[use.session_id, use.ordinal] = use
+        self._mark(use)
+        if use.content_sha256 is not None and _artifact_key(use) not in self._artifacts:
+            self._awaited[_artifact_key(use)].append(use)  # once it is recorded, it is shown with this use too
+
+    def _mark(self, use: ArtifactUse) -> None:
+        if use.compile_id is None:
+            self._changes.uses.mark((use.session_id, use.ordinal))
+        else:
+            self._changes.compiles.mark((use.run_id, use.compile_id))
 
     def _placed(self, use: ArtifactUse) -> ArtifactUse:
         """Name the backend entry, which within a compile is known only when its bytecode is made."""
         lowering = self._lowerings.find(use.run_id, use.compile_id) if use.compile_id else None
         return replace(use, backend_id=lowering.backend_id) if lowering else use
+
+
+def _artifact_key(use: ArtifactUse) -> _ArtifactKey:
+    return use.artifact_type, use.cache_key or "", use.content_sha256 or ""
 
 
 def _reason(facts: dict[str, Any]) -> str | None:
