@@ -136,7 +136,7 @@ class Process:
         """
         whole = _with_parts(sessions)
         session_ids = tuple(each.info.session_id for each in whole)
-        return self._with_sessions(self.capture.recording(session_ids), whole)
+        return self._with_sessions(self.capture.recording(session_ids), whole, whole)
 
     def save(
         self, sessions: Sequence[Session], path: Path, *, is_complete: bool = True, only: Only | None = None
@@ -168,7 +168,8 @@ class Process:
 
             def changed(since: Mapping[str, int]) -> tuple[Recording, Mapping[str, int]]:
                 found = self.capture.recorder.changed(since)
-                return self._with_sessions(found.recording, whole), found.reached
+                reporting = [each for each in whole if not since[each.info.session_id] or each.is_report_due()]
+                return self._with_sessions(found.recording, whole, reporting), found.reached
 
             Bundle.open_or_create(path).close()
             report = self._progress.append(path, session_ids, changed, contents)
@@ -194,9 +195,11 @@ class Process:
         plain_file.write(path, content)
         return len(content)
 
-    def _with_sessions(self, captured: Recording, sessions: Sequence[Session]) -> Recording:
-        """Add the rows of sessions and systems, and the load reports, to what the recorder has."""
-        reports = (document for each in sessions for document in each.load_report_document())
+    def _with_sessions(
+        self, captured: Recording, sessions: Sequence[Session], reporting: Sequence[Session]
+    ) -> Recording:
+        """Add the rows of sessions and systems, and the load reports of some, to what the recorder has."""
+        reports = (document for each in reporting for document in each.load_report_document())
         return replace(
             captured,
             sessions=tuple(each.info for each in sessions),

@@ -38,6 +38,9 @@ Only = Callable[..., object] | CodeType | str
 _LOAD_REPORT_ORDINAL = -1
 """The load report is one document of a session, rewritten by each save; it keeps one place of its own."""
 
+_REPORTED_SHARE = 20
+"""While a session is open, its load report is written again when one use in so many is new."""
+
 
 class Session(Recorded):
     """One capture window; make it with `megacache.session`.
@@ -70,7 +73,7 @@ class Session(Recorded):
             raise SessionError(f"session {name!r} has no bundle to save itself into: give it one")
         self.autosave = Autosave(self._save_what_there_is, self._has_news) if autosave else None
         self._autosaved: list[SaveReport] = []
-        self._saved_count = 0
+        self._saved_count = self._reported_count = 0
         self._is_fresh = fresh
         self._may_precompile = precompile
         self._cell = cell
@@ -288,6 +291,21 @@ class Session(Recorded):
             self._process.leave(self)
             self._stack.close()
             self._stored = Recording()
+
+    def is_report_due(self) -> bool:
+        """Say whether a save should write the load report again, and take it for written.
+
+        It is as long as what was loaded, and made from all uses. So while the session is open, it is written when a
+        twentieth of the uses is new; and always once the session is over.
+        """
+        if self not in self._process.open or not self._verdicts:
+            return True
+        session_ids = [each.info.session_id for each in (self, *self.parts)]
+        use_count = self._process.capture.recorder.uses.count(session_ids)
+        is_due = (use_count - self._reported_count) * _REPORTED_SHARE >= use_count
+        if is_due:
+            self._reported_count = use_count
+        return is_due
 
     def load_report_document(self) -> tuple[Document, ...]:
         """Return the load report as a document, or nothing where nothing was loaded."""

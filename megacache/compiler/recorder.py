@@ -101,7 +101,7 @@ class Recorder:
         self._own_documents: list[tuple[int, Document]] = []
         self._spans = Spans()
         self._lowerings = Lowerings(self.documents, self._spans, self._changes)
-        self._uses = Uses(self.documents, self._lowerings, self._changes)
+        self.uses = Uses(self.documents, self._lowerings, self._changes)
         self._insides = Insides()
 
     @property
@@ -161,13 +161,13 @@ class Recorder:
         with self._folding:
             self.fold()
             has_compile = any(each.session_id in session_ids for each in self._compiles.values())
-            return has_compile or self._uses.has_any(session_ids) or self._lowerings.has_any(session_ids)
+            return has_compile or self.uses.count(session_ids) > 0 or self._lowerings.has_any(session_ids)
 
     def _recording(self, session_ids: Collection[str], since: int | None) -> Recording:
         self._close_events(session_ids)
         changed = self._compiles if since is None else self._changes.compiles.since(since)
         entries, documents = self._lowerings.rows(session_ids, changed, since)
-        artifacts, uses = self._uses.rows(session_ids, changed, since)
+        artifacts, uses = self.uses.rows(session_ids, changed, since)
         # A backward may be lowered in a later session than its compile's: then that compile is shown here too.
         named = {(each.run_id, each.compile_id) for each in entries} | {(each.run_id, each.compile_id) for each in uses}
         found = ((key, self._compiles[key]) for key in changed if key in self._compiles)
@@ -249,17 +249,17 @@ class Recorder:
     def _artifact_recorded(self, event: ArtifactRecorded) -> None:
         key = (event.artifact_type, event.cache_key)
         system_id = UNKNOWN_SYSTEM_ID if key in self._unproven else self.system.system_id
-        self._uses.feed_record(event, self.session_id, self.run_id, system_id)
+        self.uses.feed_record(event, self.session_id, self.run_id, system_id)
         if inside := self._insides.of(event):
             self._add_document(inside.name, inside.content, self.session_id)
 
     def _artifact_served(self, event: ArtifactServed) -> None:
-        self._uses.feed_served(event, self.session_id, self.run_id)
+        self.uses.feed_served(event, self.session_id, self.run_id)
         if event.artifact_type == GUARDED_CODE:
             self._change(event.compile_id, lambda found: replace(found, status="served"))
 
     def _not_served(self, event: ArtifactMissed | GuardedCodeBypassed | ArtifactBypassed) -> None:
-        self._uses.feed_refusal(event, self.session_id, self.run_id)
+        self.uses.feed_refusal(event, self.session_id, self.run_id)
 
     def _outside_started(self, event: OutsideStarted) -> None:
         self._lowerings.begin_outside(self.run_id, event.at_us, event.title)
@@ -297,7 +297,7 @@ class Recorder:
         if name in DOCUMENT_OF_EVENT:
             self._lowerings.feed(name, event, self.session_id, self.run_id)
         elif Uses.is_lookup(name):
-            self._uses.feed_lookup(name, event, self.session_id, self.run_id)
+            self.uses.feed_lookup(name, event, self.session_id, self.run_id)
         elif name == "recompile_reasons":
             self._recompile_reasons[key] = reasons.recompile_reasons(
                 event.payload or "", run_id=key[0], compile_id=key[1]

@@ -131,9 +131,9 @@ class Uses:
         state = "miss" if isinstance(event, ArtifactMissed) else "bypass"
         self._put(replace(use, state=state, reason=event.reason))
 
-    def has_any(self, session_ids: Collection[str]) -> bool:
-        """Say whether some sessions used an artifact."""
-        return any(self._counts.get(each) for each in session_ids)
+    def count(self, session_ids: Collection[str]) -> int:
+        """Return how many uses some sessions have."""
+        return sum(self._counts.get(each, 0) for each in session_ids)
 
     def rows(
         self, session_ids: Collection[str], compiles: Iterable[CompileKey], since: int | None

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from megacache.bundle import Bundle
 from megacache.bundle.progress import Holding
 from megacache.errors import ArtifactNotFoundError
+from megacache.model import Verdict
 from megacache.recording import Recording
 from samples import small_recording
 from synthetic import SyntheticProcess
@@ -190,6 +191,29 @@ def test_a_save_that_fails_counts_for_nothing(saves):
     contents.update(kept)
     saves.save(0)
     assert saves.sizes == [2, 1, 1]
+    saves.check()
+
+
+def test_the_load_report_is_written_when_it_says_more_and_at_the_end(saves):
+    saves.session._verdicts = (
+        Verdict(artifact_type="inductor", cache_key="k", content_sha256="ab" * 32, size_bytes=5, verdict="loaded"),
+    )
+
+    def missed_count() -> int:
+        with Bundle.open(saves.path) as bundle:
+            return sum(each.verdict == "missed" for each in bundle.recording().verdicts)
+
+    counts = []
+    for _ in range(40):
+        saves.save()
+        counts.append(missed_count())
+    assert counts[:10] == list(range(1, 11))
+    assert counts != list(range(1, 41))
+    assert all(count > 0.9 * number for number, count in enumerate(counts, start=1))
+    saves.session._verdicts = saves.session.load_report.verdicts
+    saves.process.leave(saves.session)
+    saves.save(0)
+    assert missed_count() == 40
     saves.check()
 
 
