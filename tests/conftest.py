@@ -18,6 +18,14 @@ TESTS = Path(__file__).parent
 REPOSITORY = TESTS.parent
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests for a GPU, unless they are asked for by their marker."""
+    if "gpu" not in str(config.option.markexpr):
+        left_out = [each for each in items if each.get_closest_marker("gpu")]
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [each for each in items if each not in left_out]
+
+
 class Programs:
     """Run the programs of `tests/programs`, each in a fresh process with a torch cache directory of its own."""
 
