@@ -3,8 +3,11 @@
 import json
 import os
 import pickle
+import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,8 @@ from megacache.errors import (
     NotABundleError,
 )
 from megacache.explain import UNKNOWN_SYSTEM_ID
+
+NOBODY = 65534
 
 FILES = {
     "fxgraph/ab/fabc/d1": ("inductor", "fabc", b"a graph"),
@@ -143,11 +148,30 @@ def test_what_is_no_cache_directory_is_named(tmp_path, folder):
     assert open_cache_dir(tmp_path / "empty").recording().artifacts == ()
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="nothing is closed to root")
 def test_what_cannot_be_read_is_named(folder):
-    (folder / "dynamo").chmod(0)
-    with pytest.raises(BundleError, match="check its permissions"):
-        open_cache_dir(folder).recording()
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        closed = Path(shutil.copytree(folder, f"{name}/cache"))
+        closed.chmod(0o755)
+        (closed / "dynamo").chmod(0)
+        try:
+            with nobody(), pytest.raises(BundleError, match="check its permissions"):
+                open_cache_dir(closed).recording()
+        finally:
+            (closed / "dynamo").chmod(0o755)
+
+
+@contextmanager
+def nobody():
+    """Be a user to whom something can be closed: nothing is to root."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
 
 
 def test_it_becomes_a_bundle_once(folder, tmp_path):
