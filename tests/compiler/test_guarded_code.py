@@ -52,7 +52,9 @@ def test_bytecode_with_a_constant_that_cannot_be_written_is_unprovable(constant)
 
 
 def test_constants_that_are_equal_stay_what_they_are():
-    constants = (1, True, 1.0, 0.0, -0.0, 0, False, 2**70, 1j, None, ..., b"a", "a", (1, (True,)), frozenset({1, "a"}))
+    # Sets of one, since the text of a larger one depends on the hashes of this process.
+    sets = (frozenset({1}), frozenset({True}), frozenset({"a"}))
+    constants = (1, True, 1.0, 0.0, -0.0, 0, False, 2**70, 1j, None, ..., b"a", "a", (1, (True,)), *sets)
     code = CODE.replace(co_consts=(*CODE.co_consts, *constants))
     found = body_of(encode(FACTS, replace(BODY, code=code))).code.co_consts[-len(constants) :]
     assert [(type(each), repr(each)) for each in found] == [(type(each), repr(each)) for each in constants]
