@@ -23,12 +23,14 @@ NEWEST_ONLY = ("autotune", "pgo")
 """Types of which torch keeps one content per key; of the others it keeps every guarded variant."""
 
 # Keys become paths below torch's cache directory, so a key must not lead out of it. PGO's are made safe by torch.
-SAFE_KEY = re.compile(r"[\w-]+([./][\w-]+)*", re.ASCII)
+_SAFE_KEY = re.compile(r"[\w-]+([./][\w-]+)*", re.ASCII)
 
 _PRECOMPILE = "torch does not check its own precompile entry against the live code, so it is not served"
 _NOT_SERVED = "nobody asked to be served guarded codes"
 _BY_NAME = "nobody asked for it: CompiledArtifact.load() or load_compiled_function() load it by its name"
-_SUPERSEDED = "an older content of this key: torch keeps one, and the newest is loaded"
+SUPERSEDED = "an older content of this key: torch keeps one, and the newest is loaded"
+"""Why what was loaded is not the content of a key that is asked about."""
+
 _UNKNOWN_SYSTEM = (
     "torch's own container does not say on which CPU it was compiled, and a wrong one gives wrong results: "
     "load with trust_unknown=True if it was this one"
@@ -84,14 +86,14 @@ def hydrate(
             continue
         key = (artifact.artifact_type, artifact.cache_key)
         if key in taken and artifact.artifact_type in NEWEST_ONLY:
-            decided[artifact] = _verdict(artifact, "unused", _SUPERSEDED)
+            decided[artifact] = verdict_on(artifact, "unused", SUPERSEDED)
             continue
         checked = check(artifact)
         if isinstance(checked, _Offer):
             offers.append(checked)
             taken.add(key)
         else:
-            decided[artifact] = _verdict(artifact, "refused", checked)
+            decided[artifact] = verdict_on(artifact, "refused", checked)
     decided |= _load(offers[::-1])
     if offer is not None:
         offer([each for each in recording.artifacts if decided[each].verdict == "loaded"])
@@ -107,7 +109,7 @@ def _waiting(
         is_wanted = is_offered and (serves_guarded_codes or artifact.artifact_type != GUARDED_CODE)
         refusal = check.our_refusal(artifact) if is_wanted else _NOT_SERVED
         note = _BY_NAME if artifact.artifact_type in WHOLE_TYPES else None
-        found[artifact] = _verdict(artifact, "refused" if refusal else "loaded", refusal or note)
+        found[artifact] = verdict_on(artifact, "refused" if refusal else "loaded", refusal or note)
     return found
 
 
@@ -125,7 +127,7 @@ class _Check:
 
     def __call__(self, artifact: Artifact) -> _Offer | str:
         """Return what to offer, or why not."""
-        refusal = self._type_refusal(artifact) or self._system_refusal(artifact.system_id) or _key_refusal(artifact)
+        refusal = self._type_refusal(artifact) or self._system_refusal(artifact.system_id) or key_refusal(artifact)
         if refusal:
             return refusal
         try:
@@ -175,7 +177,7 @@ def _give_alone(offer: _Offer) -> dict[Artifact, Verdict]:
         return _give([offer])
     except Exception as error:  # noqa: BLE001  # See `_load`.
         reason = f"torch could not take it: {type(error).__name__}: {error}"
-        return {offer.artifact: _verdict(offer.artifact, "refused", reason)}
+        return {offer.artifact: verdict_on(offer.artifact, "refused", reason)}
 
 
 def _give(offers: Sequence[_Offer]) -> dict[Artifact, Verdict]:
@@ -198,12 +200,19 @@ def _give(offers: Sequence[_Offer]) -> dict[Artifact, Verdict]:
 def _counted(offer: _Offer, taken: Counter[tuple[str, str]]) -> Verdict:
     key = (offer.artifact.artifact_type, offer.artifact.cache_key)
     if taken[key] == 0:
-        return _verdict(offer.artifact, "refused", "torch did not take it, and did not say why")
+        return verdict_on(offer.artifact, "refused", "torch did not take it, and did not say why")
     taken[key] -= 1
-    return _verdict(offer.artifact, "loaded", offer.note)
+    return verdict_on(offer.artifact, "loaded", offer.note)
 
 
-def _verdict(artifact: Artifact, verdict: str, reason: str | None) -> Verdict:
+def verdict_on(artifact: Artifact, verdict: str, reason: str | None) -> Verdict:
+    """Return a verdict on an artifact.
+
+    Args:
+        artifact: What was offered.
+        verdict: As `Verdict` has it.
+        reason: One sentence why, or None.
+    """
     return Verdict(
         artifact_type=artifact.artifact_type,
         cache_key=artifact.cache_key,
@@ -221,14 +230,15 @@ def _registered_types() -> frozenset[str]:
     return frozenset(CacheArtifactFactory._artifact_types)
 
 
-def _key_refusal(artifact: Artifact) -> str | None:
+def key_refusal(artifact: Artifact) -> str | None:
+    """Return why torch must not be given an artifact of this key, or None."""
     if artifact.artifact_type == "pgo":
         import torch._dynamo.config as dynamo
 
         # Without it torch has no place for the content, and raises.
         is_on = dynamo.automatic_dynamic_local_pgo
         return None if is_on else "torch._dynamo.config.automatic_dynamic_local_pgo is off"
-    return None if SAFE_KEY.fullmatch(artifact.cache_key) else "its key leads out of torch's cache directory"
+    return None if _SAFE_KEY.fullmatch(artifact.cache_key) else "its key leads out of torch's cache directory"
 
 
 def _pgo_note(artifact: Artifact) -> str | None:

@@ -8,15 +8,13 @@ Source: `PrecompileCacheArtifact.populate_cache`, `torch/_dynamo/package.py`, 2.
 from __future__ import annotations
 
 from megacache.bundle.torch_format import TorchArtifact, write_artifacts
-from megacache.compiler.hydrate import SAFE_KEY
+from megacache.compiler.hydrate import SUPERSEDED, key_refusal, verdict_on
 from megacache.compiler.precompile_entries import PRECOMPILE, StoredEntry, entries_of, row_refusals
 from megacache.compiler.system import live_system
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError, TorchError
-from megacache.model import Artifact, SystemInfo, Verdict
+from megacache.model import SystemInfo, Verdict
 from megacache.recording import Recording
 from megacache.report import LoadReport
-
-_SUPERSEDED = "an older content of this key: torch keeps one, and the newest is loaded"
 
 
 def populated(recording: Recording, key: str | None, *, trust_unknown: bool) -> LoadReport:
@@ -39,10 +37,10 @@ def populated(recording: Recording, key: str | None, *, trust_unknown: bool) -> 
     for each in keys if key is None else [key]:
         is_loaded = False
         for entry in entries_of(recording, each):
-            reason = _SUPERSEDED if is_loaded else _refusal(entry, recording, live, trust_unknown=trust_unknown)
+            reason = SUPERSEDED if is_loaded else _refusal(entry, recording, live, trust_unknown=trust_unknown)
             verdict = "unused" if is_loaded else "refused" if reason else "loaded"
             is_loaded = is_loaded or verdict == "loaded"
-            verdicts.append(_verdict(entry.artifact, verdict, reason))
+            verdicts.append(verdict_on(entry.artifact, verdict, reason))
     return LoadReport(tuple(verdicts))
 
 
@@ -51,8 +49,8 @@ def _refusal(entry: StoredEntry, recording: Recording, live: SystemInfo, *, trus
     reasons = row_refusals(entry, recording, live, trust_unknown=trust_unknown)
     if reasons:
         return "; ".join(reasons)
-    if not SAFE_KEY.fullmatch(entry.artifact.cache_key):
-        return "its key leads out of torch's cache directory"
+    if refusal := key_refusal(entry.artifact):
+        return refusal
     try:
         content = recording.read(entry.artifact.content_sha256)
     except (ArtifactNotFoundError, CorruptBundleError) as error:
@@ -70,14 +68,3 @@ def _give(key: str, content: bytes) -> None:
             "check that its cache directory can be written",
             torch_version=str(torch.__version__),
         )
-
-
-def _verdict(artifact: Artifact, verdict: str, reason: str | None) -> Verdict:
-    return Verdict(
-        artifact_type=artifact.artifact_type,
-        cache_key=artifact.cache_key,
-        content_sha256=artifact.content_sha256,
-        size_bytes=artifact.size_bytes,
-        verdict=verdict,
-        reason=reason,
-    )
