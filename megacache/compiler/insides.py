@@ -5,12 +5,11 @@ Layer: compiler, but needs no torch: the pickles are read as data.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from typing import NamedTuple
 
 from megacache.bundle.torch_artifacts.entries import read_entry
-from megacache.bundle.torch_artifacts.graphs import Graph, Place
-from megacache.bundle.torch_artifacts.profile import Profile
+from megacache.bundle.torch_artifacts.graphs import Graph
+from megacache.bundle.torch_artifacts.profile import History, Profile
 from megacache.bundle.torch_artifacts.triton import MARK
 from megacache.bundle.torch_format import TorchArtifact
 from megacache.compiler.raw_events import ArtifactRecorded
@@ -28,7 +27,7 @@ class Insides:
     """Reads the artifacts of one process; the states of PGO are compared with the earlier ones of their job."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, dict[tuple[Place, str], str]] = defaultdict(dict)
+        self._history = History()
 
     def of(self, event: ArtifactRecorded) -> Inside | None:
         """Return what one artifact tells: the sizes of a profile, or the GPU kernels of a graph; None for any other.
@@ -39,18 +38,7 @@ class Insides:
             return None
         content = read_entry(TorchArtifact(event.artifact_type, event.cache_key, event.content)).content
         if isinstance(content, Profile) and content.sizes:
-            return Inside("profile", self._profile(event.cache_key, content))
+            return Inside("profile", encode_rows(self._history.rows(event.cache_key, content)))
         if isinstance(content, Graph) and (rows := content.triton_kernels):
             return Inside("triton", encode_rows(rows))
         return None
-
-    def _profile(self, cache_key: str, profile: Profile) -> bytes:
-        """Return the sizes of one state.
-
-        Torch records the state whole after each compile that changed it, and a dynamic size no longer tells what it
-        was: only the earlier states do.
-        """
-        known = self._numbers[cache_key]
-        rows = profile.rows(cache_key, known)
-        known |= profile.numbers
-        return encode_rows(rows)

@@ -9,7 +9,8 @@ Source: `CodeId`, `CodeState` and `FrameStateSizeEntry` in `torch/_dynamo/pgo.py
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from megacache.bundle.placeholders import PickledObject, Value
@@ -35,31 +36,25 @@ class Profile:
     sizes: dict[tuple[Place, str], str]
     excluded: dict[tuple[Place, str], str]
 
-    def sentences(self, known: Mapping[tuple[Place, str], str]) -> tuple[str, ...]:
-        """Say which sizes are dynamic.
 
-        Args:
-            known: The numbers that they were in earlier states of the same job.
+class History:
+    """The states of any number of jobs, in the order in which torch recorded them.
 
-        Returns:
-            One sentence per size that is dynamic, in torch's order.
-        """
-        found = []
-        for key, size in self.sizes.items():
-            if size == DYNAMIC:
-                was = known.get(key) or self.excluded.get(key)
-                change = f", was {was}" if was else ""
-                found.append(f"{plain_source(key[1])} in {key[0].function} is dynamic{change}")
-        return tuple(found)
+    Each state is whole, and a dynamic size no longer tells what it was: only the earlier states of its job do.
+    """
 
-    def rows(self, cache_key: str, known: Mapping[tuple[Place, str], str]) -> tuple[ProfiledSize, ...]:
-        """Return each size as a row.
+    def __init__(self) -> None:
+        self._numbers: dict[str, dict[tuple[Place, str], str]] = defaultdict(dict)
+
+    def rows(self, cache_key: str, profile: Profile) -> tuple[ProfiledSize, ...]:
+        """Take the next state of a job, and return each size of it as a row.
 
         Args:
             cache_key: That of the artifact.
-            known: The numbers that they were in earlier states of the same job.
+            profile: The state.
         """
-        return tuple(
+        known = self._numbers[cache_key]
+        rows = tuple(
             ProfiledSize(
                 cache_key=cache_key,
                 filename=place.filename,
@@ -67,15 +62,21 @@ class Profile:
                 function=place.function,
                 source=plain_source(source),
                 size=size,
-                was=(known.get((place, source)) or self.excluded.get((place, source))) if size == DYNAMIC else None,
+                was=(known.get((place, source)) or profile.excluded.get((place, source))) if size == DYNAMIC else None,
             )
-            for (place, source), size in self.sizes.items()
+            for (place, source), size in profile.sizes.items()
         )
+        known |= {key: size for key, size in profile.sizes.items() if size != DYNAMIC}
+        return rows
 
-    @property
-    def numbers(self) -> dict[tuple[Place, str], str]:
-        """The sizes that are not dynamic."""
-        return {key: size for key, size in self.sizes.items() if size != DYNAMIC}
+
+def sentences(rows: Iterable[ProfiledSize]) -> tuple[str, ...]:
+    """Say which sizes of a state are dynamic, one sentence each."""
+    return tuple(
+        f"{row.source} in {row.function} is dynamic{f', was {row.was}' if row.was else ''}"
+        for row in rows
+        if row.size == DYNAMIC
+    )
 
 
 def profile_of(value: Value) -> Profile | None:

@@ -15,10 +15,21 @@ from megacache.bundle.torch_artifacts.entries import Entry, read_entry
 from megacache.bundle.torch_artifacts.graphs import AotEntry, Graph, Place
 from megacache.bundle.torch_artifacts.placing import BYPASSED, Compiled, Lowering, Placing
 from megacache.bundle.torch_artifacts.precompile import PrecompileEntry
-from megacache.bundle.torch_artifacts.profile import Profile
+from megacache.bundle.torch_artifacts.profile import History, Profile, sentences
 from megacache.bundle.torch_artifacts.triton import completeness
 from megacache.bundle.torch_format import TorchArtifact
-from megacache.model import ArtifactUse, BackendEntry, Compile, Dimension, Document, GraphBreak, Guard, SystemInfo
+from megacache.model import (
+    ArtifactUse,
+    BackendEntry,
+    Compile,
+    Dimension,
+    Document,
+    GraphBreak,
+    Guard,
+    ProfiledSize,
+    SystemInfo,
+    TritonKernel,
+)
 from megacache.recording import Recording, encode_rows
 
 _UNKNOWN = "unknown"
@@ -80,6 +91,8 @@ class TorchRows:
         self._entries = [read_entry(each) for each in artifacts]
         self._last = {(each.artifact_type, each.cache_key): index for index, each in enumerate(artifacts)}
         self._graphs = self._all_graphs()
+        self._kernels = self._all_kernels()
+        self._profiles = self._all_profiles()
         self._ids: dict[int, str] = {}
         self._lowerings = self._all_lowerings()
         self._placing = self._placed()
@@ -108,6 +121,21 @@ class TorchRows:
         """Return the graphs of the `inductor` artifacts by their keys, in the order of their compiles."""
         pairs = zip(self._artifacts, self._entries, strict=True)
         return {each.cache_key: entry.content for each, entry in pairs if isinstance(entry.content, Graph)}
+
+    def _all_kernels(self) -> dict[int, tuple[TritonKernel, ...]]:
+        """Return the GPU kernels of each graph, by the place of its artifact."""
+        contents = enumerate(each.content for each in self._entries)
+        return {index: content.triton_kernels for index, content in contents if isinstance(content, Graph)}
+
+    def _all_profiles(self) -> dict[int, tuple[ProfiledSize, ...]]:
+        """Return every state of profile-guided optimization, by the place of its artifact."""
+        history = History()
+        pairs = enumerate(zip(self._artifacts, self._entries, strict=True))
+        return {
+            index: history.rows(artifact.cache_key, entry.content)
+            for index, (artifact, entry) in pairs
+            if isinstance(entry.content, Profile)
+        }
 
     def _all_lowerings(self) -> dict[str, Lowering]:
         """Return every compiled graph with its backward once, however many artifacts hold it, by its backend id."""
@@ -244,16 +272,6 @@ class TorchRows:
                 )
                 counts[each.compile_id or ""] += 1
 
-    def _profiles(self) -> Iterator[Document]:
-        """Yield every state of profile-guided optimization, each with what the earlier ones of its job still tell."""
-        numbers: dict[str, dict[tuple[Place, str], str]] = defaultdict(dict)
-        for artifact, entry in zip(self._artifacts, self._entries, strict=True):
-            if isinstance(entry.content, Profile) and entry.content.sizes:
-                known = numbers[artifact.cache_key]
-                rows = entry.content.rows(artifact.cache_key, known)
-                known |= entry.content.numbers
-                yield self._document("profile", encode_rows(rows).decode(), None, None, None)
-
     def _documents(self) -> Iterator[Document]:
         left = _MOST_GUARDS
         for each in self._placing.compiles:
@@ -276,10 +294,9 @@ class TorchRows:
                 for name, content in (("post_grad_graph", half.post_grad_graph), ("output_code", half.source_code)):
                     if content:
                         yield self._document(name, content, lowering.compile_id, lowering.backend_id, kind)
-        yield from self._profiles()
-        for compiled in self._graphs.values():
-            if rows := compiled.triton_kernels:
-                yield self._document("triton", encode_rows(rows).decode(), None, None, None)
+        kernels = {self._artifacts[index].cache_key: rows for index, rows in self._kernels.items()}
+        for name, tables in (("profile", self._profiles.values()), ("triton", kernels.values())):
+            yield from (self._document(name, encode_rows(rows).decode(), None, None, None) for rows in tables if rows)
 
     def _document(
         self, name: str, content: str, compile_id: str | None, backend_id: str | None, kind: str | None
@@ -306,10 +323,9 @@ class TorchRows:
         for lowering in self._lowerings.values():
             for kind, graph in lowering.halves:
                 users[graph.fx_key or ""].append((lowering, kind, graph))
-        numbers: dict[str, dict[tuple[Place, str], str]] = defaultdict(dict)
         for index, (artifact, entry) in enumerate(zip(self._artifacts, self._entries, strict=True)):
             use = self._use(artifact.artifact_type, artifact.cache_key, self._digests[index])
-            use = replace(use, detail=entry.detail, reason=self._reason(index, entry, numbers[artifact.cache_key]))
+            use = replace(use, detail=entry.detail, reason=self._reason(index, entry))
             if isinstance(entry.content, Graph):
                 used_by = users.get(artifact.cache_key, [])[:_MOST_USES]
                 use = replace(use, components_sha256=self._components(entry.content), kind=entry.content.kind)
@@ -328,17 +344,15 @@ class TorchRows:
     def _components(self, graph: Graph) -> str | None:
         return self._contents.keep(graph.components)[0] if graph.components else None
 
-    def _reason(self, index: int, entry: Entry, numbers: dict[tuple[Place, str], str]) -> str | None:
+    def _reason(self, index: int, entry: Entry) -> str | None:
         is_current = self._is_last(index) or self._artifacts[index].artifact_type in _CANDIDATES
         parts = [entry.reason, None if is_current else _SUPERSEDED]
         if isinstance(entry.content, (Graph, AotEntry)) and entry.content.guards:
             parts.append(f"only while {entry.content.guards}")
-        if isinstance(entry.content, Graph):
-            parts.append(completeness(entry.content.triton_kernels))
-        if isinstance(entry.content, Profile):
-            sentences = entry.content.sentences(numbers)
-            parts += sentences[:_MOST_SENTENCES] or ["no size is dynamic"]
-            numbers |= entry.content.numbers
+        if index in self._kernels:
+            parts.append(completeness(self._kernels[index]))
+        if index in self._profiles:
+            parts += sentences(self._profiles[index])[:_MOST_SENTENCES] or ["no size is dynamic"]
         return "; ".join(part for part in parts if part)[:_LONGEST_REASON] or None
 
     def _use(self, artifact_type: str, cache_key: str, digest: str | None) -> ArtifactUse:
