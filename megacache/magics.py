@@ -23,8 +23,9 @@ from IPython.display import display
 
 from megacache import process
 from megacache.bundle import Bundle, SaveReport
+from megacache.bundle.compare import diff
 from megacache.errors import MegacacheError
-from megacache.explain import Diff, diff
+from megacache.explain import Diff
 from megacache.recording import Recorded
 from megacache.sessions import Session
 
@@ -261,8 +262,7 @@ class MegacacheMagics(Magics):
         return recorded.explore() if self._has_widgets else recorded.tree()
 
     def _diff(self, old: str, new: str) -> Diff:
-        with Bundle.open(old) as first, Bundle.open(new) as second:
-            return diff(first, second)
+        return diff(old, new)
 
     def _config(self) -> None:
         for option, value in sorted(process.config().items()):

@@ -183,11 +183,9 @@ def html(
 @app.command()
 def diff(bundle: BundlePath, other: OtherPath, as_json: AsJson = False) -> None:
     """Compare two bundles: artifacts, system, config, and why keys differ; exit with 1 if they differ."""
-    from megacache.bundle import Bundle
-    from megacache.explain import diff as compare
+    from megacache.bundle.compare import diff as compare
 
-    with Bundle.open(bundle) as old, Bundle.open(other) as new:
-        found = compare(old, new)
+    found = compare(bundle, other)
     if as_json:
         print_json(found.to_dict())
     else:
