@@ -54,7 +54,7 @@ class Snapshot:
         with self.recording.held():
             return wire.lines(Tree.by_stacks(self.recording, self.index).root)
 
-    @property
+    @cached_property
     def head(self) -> Summary:
         """What stands above either tree."""
         return head_of(self.recording, self.tree.root, self.about)
