@@ -100,6 +100,7 @@ def cold(folder, environment):
         probe,
         NESTING,
         probe,
+        "%megacache diff first.megacache first.megacache",
     ]
     return run(*cells, folder=folder, cache={**environment, "TORCHINDUCTOR_CACHE_DIR": str(folder / "cold")})
 
@@ -160,6 +161,12 @@ def test_tree_is_text_where_there_is_no_html(cold):
     assert "guarded code 0/0" in shown.data["text/plain"]
 
 
+def test_diff_of_a_bundle_and_itself_finds_nothing(cold):
+    (result,) = outputs(cold[11], "execute_result")
+    assert result.data["text/plain"].splitlines()[:2] == ["only in first.megacache: no artifact"] * 2
+    assert "<table>" in result.data["text/html"]
+
+
 def test_export_writes_torchs_own_container(cold, folder):
     from megacache.bundle.torch_format import read_artifacts
 
@@ -199,6 +206,7 @@ def test_cell_of_the_session_is_kept(warm, folder):
         ("%%megacache x --autosave\nraise SystemError('must not run')", "RejectedError", "has no bundle"),
         ("%megacache dance", "UsageError", "usage: %megacache"),
         ("%megacache load nowhere.megacache", "UsageError", "nowhere.megacache"),
+        ("%megacache diff nowhere.megacache first.megacache", "UsageError", "nowhere.megacache"),
     ],
 )
 def test_error_is_the_users_own_or_one_clear_line(cell, name, message, cold, folder, environment):
