@@ -20,6 +20,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from promises import Promise, add_json_option, at_least, at_most, finish
+
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from synthetic import SyntheticProcess
@@ -72,8 +74,8 @@ def growth(folder: Path, compile_count: int) -> float:
     return last / first
 
 
-def against_torch(folder: Path) -> tuple[float, float]:
-    """Return how much faster than torch one new artifact is saved, and how much slower than into a small bundle."""
+def against_torch(folder: Path) -> list[Promise]:
+    """Compare the save of one new artifact with torch's, and with one into a small bundle."""
     import torch.compiler
     from torch._inductor.codecache import InductorCacheArtifact  # noqa: F401  Only so does torch know the type.
     from torch.compiler._cache import CacheArtifactManager
@@ -111,7 +113,10 @@ def against_torch(folder: Path) -> tuple[float, float]:
     middle = {name: statistics.median(each) for name, each in taken.items()}
     for name, each in middle.items():
         print(f"  one new artifact of 100 kB, {name:18} {each * 1000:8.2f} ms")
-    return middle["torch"] / middle["large"], middle["large"] / middle["small"]
+    return [
+        at_least("save 100 kB into 200 MB: torch / ours", middle["torch"] / middle["large"], LEAST_SPEEDUP),
+        at_most("save 100 kB: into 200 MB / into 100 kB", middle["large"] / middle["small"], MOST_GROWTH),
+    ]
 
 
 def seconds(action: Callable[[], object]) -> float:
@@ -125,14 +130,13 @@ def main() -> None:
     """Measure, print the ratios beside what is promised, and exit with 1 if one is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--compiles", type=int, default=2000, help="compiles of the long session")
+    add_json_option(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
         grown = growth(Path(name), options.compiles)
-        print(f"save after each compile  {grown:.2f}x   promised: at most {MOST_GROWTH}x", flush=True)
-        faster, flat = against_torch(Path(name))
-    print(f"against torch's save     {faster:.0f}x faster   promised: {LEAST_SPEEDUP}x")
-    print(f"against a small bundle   {flat:.2f}x   promised: at most {MOST_GROWTH}x")
-    sys.exit(grown > MOST_GROWTH or flat > MOST_GROWTH or faster < LEAST_SPEEDUP)
+        promises = [at_most("save after a compile: last 100 / first 100", grown, MOST_GROWTH)]
+        promises += against_torch(Path(name))
+    finish(promises, options.json)
 
 
 if __name__ == "__main__":

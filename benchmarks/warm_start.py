@@ -32,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from compilers import CompilerLog, without_compilers
+from promises import Promise, add_json_option, at_least, at_most, finish, none
 from rich.console import Console
 from rich.table import Table
 from ways import WAYS, keeping
@@ -73,16 +74,6 @@ class Way:
     def seconds(self) -> float:
         """The median of the warm starts; not a number when they died."""
         return statistics.median(run.seconds for run in self.warm)
-
-
-@dataclass(frozen=True)
-class Promise:
-    """One promise beside what was measured."""
-
-    name: str
-    measured: str
-    promised: str
-    is_kept: bool
 
 
 # -- one run, in a process of its own
@@ -232,8 +223,8 @@ def promises_of(program: str, ways: dict[str, Way]) -> list[Promise]:
     compiled, traced, apart = (most(ours, name) for name in ("compiled", "traced", "difference"))
     return [
         against_torch(ways) if program == "five" else against_cold(ways),
-        Promise(f"{program}: compilers started", f"{compiled}", "none", compiled == 0),
-        Promise(f"{program}: graphs traced", f"{traced}", "none", traced == 0),
+        none(f"{program}: compilers started", compiled),
+        none(f"{program}: graphs traced", traced),
         Promise(f"{program}: difference from eager", f"{apart:.1e}", f"at most {TOLERANCE:.0e}", apart <= TOLERANCE),
     ]
 
@@ -256,7 +247,7 @@ def faster(name: str, theirs: list[Run], ours: list[Run], wanted: float) -> Prom
     pairs = list(zip(theirs, ours, strict=True))
     ratio = statistics.median(one.seconds / other.seconds for one, other in pairs)
     whole = statistics.median(one.whole_s / other.whole_s for one, other in pairs)
-    return Promise(name, f"{ratio:.1f}x ({whole:.1f}x with imports)", f"at least {wanted}x", ratio >= wanted)
+    return at_least(name, ratio, wanted, beside=f"{whole:.1f}x with imports")
 
 
 def steady_promise(pairs: int, fresh: Fresh) -> Promise:
@@ -266,8 +257,7 @@ def steady_promise(pairs: int, fresh: Fresh) -> Promise:
     for ratios in found:
         say(f"a served call takes {ratios['precompile']:.3f} of torch's own, {ratios['plain']:.3f} of a plain one")
     torchs, plain = (statistics.median(ratios[way] for ratios in found) for way in ("precompile", "plain"))
-    measured = f"{torchs:.3f}x ({plain:.3f}x of a plain compile's)"
-    return Promise("steady: served / torch's own", measured, "at most 1.05x", torchs <= 1.05)
+    return at_most("steady: served / torch's own", torchs, 1.05, beside=f"{plain:.3f}x of a plain compile's")
 
 
 def say(text: str) -> None:
@@ -284,9 +274,7 @@ def main() -> None:
         return
     with tempfile.TemporaryDirectory(prefix="megacache-benchmark-") as name:
         promises = measure(options, Fresh(Path(name)))
-    for each in promises:
-        print(f"{each.name:31} {each.measured:42} promised: {each.promised}")
-    sys.exit(not all(each.is_kept for each in promises))
+    finish(promises, options.json)
 
 
 def parsed() -> argparse.Namespace:
@@ -295,6 +283,7 @@ def parsed() -> argparse.Namespace:
     parser.add_argument("--pairs", type=int, default=3, help="warm starts of each way, and processes in steady state")
     parser.add_argument("--only", choices=[*PROGRAMS, "steady"], help="measure one thing")
     parser.add_argument("--hide-compiler", action="store_true", help="start warm once more with no compiler on PATH")
+    add_json_option(parser)
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     parser.add_argument("--steady", nargs=2, help=argparse.SUPPRESS)
     return parser.parse_args()
