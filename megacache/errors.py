@@ -9,6 +9,7 @@ Layer: ground. Imports nothing of ours.
     ├─ FrontEndError               the explorer's front end was not built        .path
     ├─ UsageError                  a wrong command, magic or option; exit code 2
     ├─ TraceError                  no log of TORCH_TRACE, or one that cannot be read (ValueError)   .path
+    ├─ KeyFileError                a key, or the list of those you trust, cannot be used (ValueError)   .path
     ├─ ArtifactNotFoundError       no such artifact or content (LookupError)     .cache_key
     │  └─ EntryNotFoundError       no precompile entry of this key (RuntimeError)
     ├─ EntryRefusedError           a precompile entry not right here (RuntimeError)   .cache_key .reasons
@@ -18,6 +19,8 @@ Layer: ground. Imports nothing of ours.
        ├─ UnsupportedVersionError  a newer format (ValueError)                   .version
        ├─ CorruptBundleError       truncated, flipped, incomplete (ValueError)   .problems
        │  └─ UnreadablePickleError  a pickle inside is damaged, or made to harm  .offset .callables
+       ├─ UntrustedError           not loaded: nobody said whose it is      .reasons
+       ├─ ForeignJournalError      a file beside it would change it         .journal
        ├─ BundleNotWritableError   read-only file or directory (PermissionError)
        ├─ BundleBusyError          another writer held it too long (TimeoutError)
        └─ StorageFullError         no room for the save; nothing was written (OSError)
@@ -71,6 +74,12 @@ class TraceError(MegacacheError, ValueError):
     path: str = ""
 
 
+class KeyFileError(MegacacheError, ValueError):
+    """Say that a file holds no key, that others may read or change it, or that one is there already."""
+
+    path: str = ""
+
+
 class ArtifactNotFoundError(MegacacheError, LookupError):
     """Say that a bundle has no such artifact or content."""
 
@@ -119,6 +128,18 @@ class UnreadablePickleError(CorruptBundleError):
 
     offset: int = 0
     callables: tuple[str, ...] = ()
+
+
+class UntrustedError(BundleError):
+    """Say that a file is not loaded, since loading runs what is in it, and each reason to doubt whose it is."""
+
+    reasons: tuple[str, ...] = ()
+
+
+class ForeignJournalError(BundleError):
+    """Say that beside a bundle lies a journal of somebody who may not write the bundle; SQLite would apply it."""
+
+    journal: str = ""
 
 
 class BundleNotWritableError(BundleError, PermissionError):

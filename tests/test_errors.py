@@ -11,6 +11,7 @@ from megacache.errors import BundleError, MegacacheError
 
 BUILTIN_BASES = {
     "TraceError": ValueError,
+    "KeyFileError": ValueError,
     "ArtifactNotFoundError": LookupError,
     "EntryNotFoundError": RuntimeError,
     "EntryRefusedError": RuntimeError,

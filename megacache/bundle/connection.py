@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from megacache.bundle import schema
+from megacache.bundle.journals import check_journals
 from megacache.errors import (
     BundleBusyError,
     BundleError,
@@ -141,6 +142,7 @@ class Reader:
         return self._begin(self._connect(self._recovered()))
 
     def _connect(self, file: Path) -> sqlite3.Connection:
+        check_journals(file)
         self._connection, self._process_id, self._is_checked = connect(file, "ro"), os.getpid(), False
         return self._connection
 
@@ -172,7 +174,7 @@ class Reader:
         self._copy = TemporaryDirectory(prefix="megacache-")
         copy = Path(self._copy.name) / "bundle"
         shutil.copyfile(self.path, copy)
-        shutil.copyfile(f"{self.path}-journal", f"{copy}-journal")
+        shutil.copyfile(f"{self.path.resolve()}-journal", f"{copy}-journal")
         _roll_back(copy)
         return copy
 
@@ -191,6 +193,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         BundleError: When the file cannot be written; see `errors`.
     """
     with translated(path):
+        check_journals(path)
         connection = connect(path, "rw")
         try:
             connection.execute("PRAGMA synchronous = FULL")
@@ -214,6 +217,7 @@ def create(path: Path, *, is_new: bool) -> None:
         BundleError: When the file exists, is no bundle, or cannot be written; see `errors`.
     """
     with translated(path, is_creating=True):
+        check_journals(path)
         connection = connect(path, "rwc")
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
@@ -285,6 +289,7 @@ def translated(path: Path, *, is_creating: bool = False) -> Iterator[None]:
 
 
 def _roll_back(path: Path) -> None:
+    check_journals(path)  # again: the one that SQLite found may be younger than the first look
     connection = connect(path, "rw")
     try:
         connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
