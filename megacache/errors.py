@@ -23,7 +23,9 @@ Layer: ground. Imports nothing of ours.
        ├─ ForeignJournalError      a file beside it would change it         .journal
        ├─ BundleNotWritableError   read-only file or directory (PermissionError)
        ├─ BundleBusyError          another writer held it too long (TimeoutError)
-       └─ StorageFullError         no room for the save; nothing was written (OSError)
+       ├─ BundleNotLockableError   file locks do not work where it lies (OSError)   .reason
+       ├─ StorageFullError         no room for the save; nothing was written (OSError)
+       └─ StorageFailedError       the disk did not do what it was told (OSError)
 
 A message says what, where, and what to do next. Facts are attributes too, and every error survives pickling.
 """
@@ -150,5 +152,15 @@ class BundleBusyError(BundleError, TimeoutError):
     """Say that another process held the bundle for longer than we wait."""
 
 
+class BundleNotLockableError(BundleError, OSError):
+    """Say that nothing keeps two processes from writing a bundle at a time where it lies, and why."""
+
+    reason: str = ""
+
+
 class StorageFullError(BundleError, OSError):
     """Say that the disk is full; the bundle still holds its last good save."""
+
+
+class StorageFailedError(BundleError, OSError):
+    """Say that the disk failed to read, write, sync or delete; a save that did not finish is undone on opening."""

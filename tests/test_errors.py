@@ -21,7 +21,9 @@ BUILTIN_BASES = {
     "CorruptBundleError": ValueError,
     "BundleNotWritableError": PermissionError,
     "BundleBusyError": TimeoutError,
+    "BundleNotLockableError": OSError,
     "StorageFullError": OSError,
+    "StorageFailedError": OSError,
 }
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from megacache.bundle import frames
-from megacache.bundle.connection import writing
+from megacache.bundle.connection import vacuum, writing
 from megacache.bundle.packs import PackReader, PackWriter, repack
 from megacache.bundle.references import forget, referenced
 from megacache.views.units import count, format_bytes
@@ -52,7 +52,7 @@ def compact(path: Path) -> CompactReport:
             rewrite(connection, pack_ids, PackReader(str(path)))
         (pack_count,) = connection.execute("SELECT count(*) FROM pack").fetchone()
         connection.execute("COMMIT")
-        connection.execute("VACUUM")
+        vacuum(connection, path)
     return CompactReport(
         path=path, old_size_bytes=old_size_bytes, size_bytes=path.stat().st_size, pack_count=pack_count
     )

@@ -9,6 +9,7 @@ ever opens the file: a second open and close in the same process would drop the 
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import threading
@@ -17,17 +18,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from megacache.bundle import schema
+from megacache.bundle import locks, schema
 from megacache.bundle.journals import check_journals
-from megacache.errors import (
-    BundleBusyError,
-    BundleError,
-    BundleNotFoundError,
-    BundleNotWritableError,
-    CorruptBundleError,
-    NotABundleError,
-    StorageFullError,
-)
+from megacache.bundle.sqlite_errors import code_of, named, named_after_commit
+from megacache.errors import BundleError, BundleNotWritableError, StorageFullError
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -47,6 +41,10 @@ _LIMITS = {
     sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
 }
 _HOT_JOURNAL = "SQLITE_READONLY_ROLLBACK"
+
+_DURABILITY = "PRAGMA synchronous = EXTRA"
+"""The end of the journal is synced, too. Without it a power cut may bring the journal back, and so undo a save that
+returned. Source: `extraSync` in `pager_end_transaction` of pager.c, SQLite 3.40.1."""
 
 
 class Reader:
@@ -134,17 +132,29 @@ class Reader:
         """Return a connection in a read transaction, after recovery if a writer was killed."""
         connection = self._own_connection() or self._connect(self.path)
         try:
-            return self._begin(connection)
+            return self._begin_or_wait(connection)
         except sqlite3.OperationalError as error:
-            if _code(error) != _HOT_JOURNAL:
+            if code_of(error) != _HOT_JOURNAL:
                 raise
         connection.close()
-        return self._begin(self._connect(self._recovered()))
+        return self._begin_or_wait(self._connect(self._recovered()))
 
     def _connect(self, file: Path) -> sqlite3.Connection:
         check_journals(file)
         self._connection, self._process_id, self._is_checked = connect(file, "ro"), os.getpid(), False
+        self._connection.execute("PRAGMA busy_timeout = 0")
         return self._connection
+
+    def _begin_or_wait(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+        """Begin at once; where somebody is in the way, wait, unless it is only that locks do not work."""
+        try:
+            return self._begin(connection)
+        except sqlite3.OperationalError as error:
+            if not code_of(error).startswith("SQLITE_BUSY"):
+                raise
+        locks.check(self.path)
+        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+        return self._begin(connection)
 
     def _begin(self, connection: sqlite3.Connection) -> sqlite3.Connection:
         """Begin, read once so that SQLite takes its lock, and check the schema of a connection that is new."""
@@ -162,9 +172,11 @@ class Reader:
     def _recovered(self) -> Path:
         """Have SQLite roll the journal back, and return the file to read: the bundle, or the copy of it."""
         try:
+            # Where locks have no effect, the journal may be that of a writer at work.
+            locks.check(self.path)
             _roll_back(self.path)
         except sqlite3.OperationalError as error:
-            if not _code(error).startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
+            if not code_of(error).startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
                 raise
         else:
             return self.path
@@ -187,16 +199,17 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         path: A bundle that exists.
 
     Yields:
-        A connection that holds the write lock. It may run `VACUUM` after a `COMMIT` of its own.
+        A connection that holds the write lock. It may be given to `vacuum` after a `COMMIT` of its own.
 
     Raises:
         BundleError: When the file cannot be written; see `errors`.
     """
     with translated(path):
+        locks.check(path)
         check_journals(path)
         connection = connect(path, "rw")
         try:
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(_DURABILITY)
             connection.execute("BEGIN IMMEDIATE")
             schema.check(connection, path)
             yield connection
@@ -204,6 +217,26 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
                 connection.execute("COMMIT")
         finally:
             connection.close()
+
+
+def vacuum(connection: sqlite3.Connection, path: Path) -> None:
+    """Have SQLite write the file without its gaps, after what it holds was changed.
+
+    Args:
+        connection: As `writing` yields it, after a `COMMIT`.
+        path: The bundle, named in messages.
+
+    Raises:
+        StorageFullError: When there is no room for that; the change is in the file all the same.
+        sqlite3.Error: When the file cannot be written.
+    """
+    try:
+        connection.execute("VACUUM")
+    except sqlite3.Error as error:
+        ours = named_after_commit(error, path)
+        if ours is None:
+            raise
+        raise ours from error
 
 
 def create(path: Path, *, is_new: bool) -> None:
@@ -217,11 +250,12 @@ def create(path: Path, *, is_new: bool) -> None:
         BundleError: When the file exists, is no bundle, or cannot be written; see `errors`.
     """
     with translated(path, is_creating=True):
+        locks.check(path)
         check_journals(path)
         connection = connect(path, "rwc")
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
-            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute(_DURABILITY)
             connection.execute("BEGIN IMMEDIATE")
             if path.stat().st_size == 0:
                 schema.create(connection)
@@ -280,11 +314,13 @@ def translated(path: Path, *, is_creating: bool = False) -> Iterator[None]:
     except BundleError:
         raise
     except sqlite3.Error as error:
-        raise _named(error, path, is_creating=is_creating) from error
+        raise named(error, path, is_creating=is_creating, waited_s=BUSY_TIMEOUT_S) from error
     except PermissionError as error:
         message = f"{path} cannot be opened for this: check the permissions of the file and its directory"
         raise BundleNotWritableError(message, path=str(path)) from error
     except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise StorageFullError(f"no room for {error.filename or path}: free some", path=str(path)) from error
         raise BundleError(f"{path}: {error.strerror or error}; check the file and its disk", path=str(path)) from error
 
 
@@ -295,34 +331,3 @@ def _roll_back(path: Path) -> None:
         connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
     finally:
         connection.close()
-
-
-def _code(error: sqlite3.Error) -> str:
-    """Return SQLite's own name of an error; the errors of Python's module have none."""
-    return getattr(error, "sqlite_errorname", None) or ""
-
-
-def _named(error: sqlite3.Error, path: Path, *, is_creating: bool) -> BundleError:
-    """Choose the error of ours that says what happened, where, and what to do next."""
-    code, file = _code(error), str(path)
-    if path.is_dir():
-        return NotABundleError(f"{path} is a directory, not a bundle", path=file)
-    if code == "SQLITE_NOTADB":
-        return NotABundleError(f"{path} is not a megacache bundle: name a *.megacache file", path=file)
-    if code.startswith("SQLITE_CORRUPT") or "decode to UTF-8" in str(error):
-        message = f"{path} is damaged or truncated ({error}): take another copy of it"
-        return CorruptBundleError(message, path=file, problems=(str(error),))
-    if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
-        message = f"{path} was in use by another process for {BUSY_TIMEOUT_S:.0f} s: try again when it has finished"
-        return BundleBusyError(message, path=file)
-    if code in ("SQLITE_FULL", "SQLITE_IOERR_WRITE"):
-        message = f"no room to save into {path} (disk full, quota or file size limit): free some; nothing was changed"
-        return StorageFullError(message, path=file)
-    if code.startswith("SQLITE_CANTOPEN") and not path.parent.is_dir():
-        return BundleNotFoundError(f"no directory {path.parent} for {path.name}: make it first", path=file)
-    if code.startswith("SQLITE_CANTOPEN") and not path.exists() and not is_creating:
-        return BundleNotFoundError(f"no bundle at {path}: check the path", path=file)
-    if code.startswith(("SQLITE_CANTOPEN", "SQLITE_READONLY", "SQLITE_PERM", "SQLITE_AUTH")):
-        message = f"{path} cannot be opened for this: check the permissions of the file and its directory"
-        return BundleNotWritableError(message, path=file)
-    return BundleError(f"{path}: SQLite says: {error} ({code or 'no code'})", path=file)

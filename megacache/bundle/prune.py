@@ -13,7 +13,7 @@ from pathlib import Path
 from megacache.bundle import rows
 from megacache.bundle.artifact_types import check_types
 from megacache.bundle.compact import drop_unreferenced, rewrite_gaps
-from megacache.bundle.connection import writing
+from megacache.bundle.connection import vacuum, writing
 from megacache.bundle.packs import PackReader
 from megacache.bundle.pruning import Pruning
 from megacache.errors import UsageError
@@ -77,7 +77,7 @@ def prune(path: Path, pruning: Pruning, *, is_dry_run: bool) -> PruneReport:
         else:
             rewrite_gaps(connection, packs)
             connection.execute("COMMIT")
-            connection.execute("VACUUM")
+            vacuum(connection, path)
     kept_session_ids, kept_artifacts = {each.session_id for each in kept.sessions}, set(kept.artifacts)
     return PruneReport(
         path=path,

@@ -17,9 +17,11 @@ from megacache.errors import (
     BundleBusyError,
     BundleError,
     BundleNotFoundError,
+    BundleNotLockableError,
     BundleNotWritableError,
     CorruptBundleError,
     NotABundleError,
+    StorageFailedError,
     StorageFullError,
 )
 from megacache.recording import Recording
@@ -209,6 +211,16 @@ def test_a_bundle_that_went_away_is_not_made_anew(path, bundle, small):
         ("SQLITE_LOCKED", BundleBusyError),
         ("SQLITE_FULL", StorageFullError),
         ("SQLITE_IOERR_WRITE", StorageFullError),
+        ("SQLITE_IOERR_READ", StorageFailedError),
+        ("SQLITE_IOERR_FSYNC", StorageFailedError),
+        ("SQLITE_IOERR_DIR_FSYNC", StorageFailedError),
+        ("SQLITE_IOERR_TRUNCATE", StorageFailedError),
+        ("SQLITE_IOERR_DELETE", StorageFailedError),
+        ("SQLITE_IOERR_LOCK", BundleNotLockableError),
+        ("SQLITE_IOERR_RDLOCK", BundleNotLockableError),
+        ("SQLITE_IOERR_UNLOCK", BundleNotLockableError),
+        ("SQLITE_IOERR_CHECKRESERVEDLOCK", BundleNotLockableError),
+        ("SQLITE_PROTOCOL", BundleNotLockableError),
         ("SQLITE_READONLY", BundleNotWritableError),
         ("SQLITE_PERM", BundleNotWritableError),
         ("SQLITE_ERROR", BundleError),
@@ -239,7 +251,7 @@ def test_a_connection_distrusts_the_file(path):
         opened.execute("DELETE FROM session")
     opened.close()
     with connection.writing(path) as writer:
-        assert writer.execute("PRAGMA synchronous").fetchone() == (2,)
+        assert writer.execute("PRAGMA synchronous").fetchone() == (3,)
         assert writer.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
