@@ -126,6 +126,7 @@ class SyntheticCapture:
 
     def __init__(self) -> None:
         self.system = system()
+        self.heard_count = 0
         self.recorder = Recorder(self.system, process="synthetic")
 
     def flush(self) -> None:
@@ -163,4 +164,5 @@ class SyntheticProcess(Process):
     def take(self, events: Sequence[RawEvent]) -> None:
         """Let events happen."""
         for event in events:
+            self.capture.heard_count += 1
             self.capture.recorder.take(event)
