@@ -232,7 +232,7 @@ class Bundle(Recorded):
             The sizes before and after.
 
         Raises:
-            CorruptBundleError: When a pack is damaged; then nothing was changed.
+            CorruptBundleError: When a row or a pack is damaged; then nothing was changed.
             BundleError: When the bundle cannot be written; see `errors`.
         """
         from megacache.bundle.compact import compact

@@ -9,7 +9,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from megacache.bundle import frames
+from megacache.bundle import frames, row_digests, rows
 from megacache.bundle.connection import vacuum, writing
 from megacache.bundle.packs import PackReader, PackWriter, repack
 from megacache.bundle.references import forget, referenced
@@ -41,12 +41,12 @@ def compact(path: Path) -> CompactReport:
         The sizes before and after.
 
     Raises:
-        CorruptBundleError: When a pack that would be moved is damaged; then nothing was changed.
+        CorruptBundleError: When a row, or a pack that would be moved, is damaged; then nothing was changed.
         BundleError: When the bundle cannot be written; see `errors`.
     """
     with writing(path) as connection:
         old_size_bytes = path.stat().st_size
-        drop_unreferenced(connection)
+        drop_unreferenced(connection, path)
         pack_ids = [pack_id for (pack_id,) in connection.execute(_WORTH_MOVING, (frames.PACK_SIZE_BYTES // 2,))]
         if len(pack_ids) > 1 or connection.execute(_HAS_GAP).fetchone():
             rewrite(connection, pack_ids, PackReader(str(path)))
@@ -58,15 +58,19 @@ def compact(path: Path) -> CompactReport:
     )
 
 
-def drop_unreferenced(connection: sqlite3.Connection) -> None:
+def drop_unreferenced(connection: sqlite3.Connection, path: Path) -> None:
     """Delete the contents that no row refers to.
 
     Args:
         connection: The bundle's, in a write transaction.
+        path: The bundle, named in messages.
 
     Raises:
+        CorruptBundleError: When a row is not what was written: it may refer to another content than it did.
         sqlite3.Error: When the bundle cannot be written.
     """
+    for table in rows.TABLES:
+        row_digests.check(connection, table, str(path))
     stored = {digest for (digest,) in connection.execute("SELECT sha256 FROM blob")}
     forget(connection, stored - referenced(connection))
 

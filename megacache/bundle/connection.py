@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from megacache.bundle import locks, schema
+from megacache.bundle import locks, row_digests, schema
 from megacache.bundle.journals import check_journals
 from megacache.bundle.sqlite_errors import code_of, named, named_after_commit
 from megacache.errors import BundleError, BundleNotWritableError, StorageFullError
@@ -212,6 +212,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
             connection.execute(_DURABILITY)
             connection.execute("BEGIN IMMEDIATE")
             schema.check(connection, path)
+            schema.upgrade(connection, path)
             yield connection
             if connection.in_transaction:
                 connection.execute("COMMIT")
@@ -292,6 +293,7 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         connection.setlimit(category, limit)
     for setting in ("trusted_schema = OFF", "cell_size_check = ON"):
         connection.execute(f"PRAGMA {setting}")
+    row_digests.register(connection)
     return connection
 
 

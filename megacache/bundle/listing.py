@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from megacache.bundle import row_digests
 from megacache.bundle.connection import Reader
 from megacache.bundle.rows import TABLES
 from megacache.errors import CorruptBundleError
@@ -139,8 +140,9 @@ def _artifacts(connection: sqlite3.Connection, path: Path) -> tuple[ListedArtifa
 def _select(
     connection: sqlite3.Connection, row_class: type, names: Sequence[str], path: Path
 ) -> Sequence[tuple[Any, ...]]:
-    """Return some columns of one table, in the table's order, each checked for its type."""
+    """Return some columns of one table, in the table's order, each row and type checked."""
     table = next(each for each in TABLES if each.row_class is row_class)
+    row_digests.check(connection, table, str(path))
     listed = ", ".join(f'"{table.name}"."{name}"' for name in names)
     found = connection.execute(f'SELECT {listed} FROM "{table.name}" {table.order}').fetchall()  # noqa: S608  # Our names.
     columns = {column.name: column for column in table.columns}

@@ -70,7 +70,7 @@ def prune(path: Path, pruning: Pruning, *, is_dry_run: bool) -> PruneReport:
         kept = pruning.kept(recording)
         for table in rows.TABLES:
             rows.delete(connection, table, getattr(recording, table.rows_name), getattr(kept, table.rows_name))
-        drop_unreferenced(connection)
+        drop_unreferenced(connection, path)
         removed_size_bytes = old_content_bytes - _content_bytes(connection)
         if is_dry_run:
             connection.execute("ROLLBACK")

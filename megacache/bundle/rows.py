@@ -18,6 +18,7 @@ from itertools import repeat
 from operator import attrgetter
 from typing import Any
 
+from megacache.bundle import row_digests
 from megacache.errors import CorruptBundleError
 from megacache.model import (
     Artifact,
@@ -98,10 +99,14 @@ class Table:
         return tuple(_column(each.name, str(each.type)) for each in fields(self.row_class))
 
     @cached_property
+    def listed(self) -> str:
+        """The columns as SQL lists them, without the digest."""
+        return ", ".join(f'"{self.name}"."{column.name}"' for column in self.columns)
+
+    @cached_property
     def select(self) -> str:
         """The statement that reads every row, in order."""
-        names = ", ".join(f'"{self.name}"."{column.name}"' for column in self.columns)
-        return f'SELECT {names} FROM "{self.name}" {self.order}'  # noqa: S608  # All names are ours.
+        return f'SELECT {self.listed} FROM "{self.name}" {self.order}'  # noqa: S608  # All names are ours.
 
     @cached_property
     def insert(self) -> str:
@@ -113,17 +118,39 @@ class Table:
         """The statement that adds a row; of a row that is there already, it fills in what is not known yet."""
         return self._upsert("coalesce({0}, excluded.{0})")
 
+    @cached_property
+    def take_away(self) -> str:
+        """The statement that deletes a row that is not what was written; only the columns of the key are asked for."""
+        keys = " AND ".join(f'"{column.name}" = ?{n}' for n, column in self._numbered if column.name in self.key)
+        whole = f"coalesce({row_digests.COLUMN} = {self.digest()}, 0)"
+        return f'DELETE FROM "{self.name}" WHERE {keys} AND NOT {whole}'  # noqa: S608  # All names are ours.
+
+    def digest(self, values: Iterable[str] = ()) -> str:
+        """Return the SQL that gives the digest of a row.
+
+        Args:
+            values: The SQL of each of its values; those of a row of the table when left out.
+        """
+        listed = ", ".join(values) or ", ".join(f'"{column.name}"' for column in self.columns)
+        return f"row_digest('{self.name}', {listed})"
+
+    @property
+    def _numbered(self) -> Iterable[tuple[int, Column]]:
+        return enumerate(self.columns, 1)
+
     def _upsert(self, rule: str) -> str:
         names = [f'"{column.name}"' for column in self.columns]
-        marks = ", ".join("?" * len(names))
-        statement = f'INSERT INTO "{self.name}" ({", ".join(names)}) VALUES ({marks}) ON CONFLICT DO '  # noqa: S608
+        marks = [f"?{n}" for n, _ in self._numbered]
+        into = f'INSERT INTO "{self.name}" ({", ".join(names)}, {row_digests.COLUMN})'
+        statement = f"{into} VALUES ({', '.join(marks)}, {self.digest(marks)}) ON CONFLICT DO "
         if self.is_kept_as_it_is:
             return statement + "NOTHING"
         changing = [f'"{column.name}"' for column in self.columns if column.name not in self.key]
         values = {name: rule.format(name) for name in changing}
         if self.name == "session" and values['"status"'].startswith("coalesce(excluded"):
             values['"status"'] = "CASE excluded.status WHEN 'open' THEN status ELSE excluded.status END"
-        updates = ", ".join(f"{name} = {value}" for name, value in values.items())
+        digest = self.digest(values.get(name, name) for name in names)
+        updates = ", ".join(f"{name} = {value}" for name, value in {**values, row_digests.COLUMN: digest}.items())
         # An equal row is left alone, so that its page is not written again.
         return f"{statement}UPDATE SET {updates} WHERE ({', '.join(values.values())}) IS NOT ({', '.join(changing)})"
 
@@ -133,7 +160,8 @@ def write(connection: sqlite3.Connection, recording: Recording, *, is_newer: boo
 
     Args:
         connection: A bundle's, in a write transaction.
-        recording: The rows.
+        recording: The rows. A row of the bundle that is not what was written gives way to one of the same key: what
+            it says must not get into the new one.
         is_newer: Whether the recording's values replace those in the bundle; otherwise they only fill gaps. NULL never
             replaces a value.
 
@@ -146,7 +174,8 @@ def write(connection: sqlite3.Connection, recording: Recording, *, is_newer: boo
     new_artifact_count = 0
     for table in TABLES:
         rows: tuple[Any, ...] = getattr(recording, table.rows_name)
-        encoded = zip(*(_encoded(column, rows) for column in table.columns), strict=True)
+        encoded = [*zip(*(_encoded(column, rows) for column in table.columns), strict=True)]
+        connection.executemany(table.take_away, (row[: len(table.key)] for row in encoded))
         cursor = connection.executemany(table.insert if is_newer else table.fill, encoded)
         if table.row_class is Artifact:
             new_artifact_count = max(cursor.rowcount, 0)
@@ -165,7 +194,7 @@ def read(connection: sqlite3.Connection, content: Callable[[str], bytes], path: 
         The recording.
 
     Raises:
-        CorruptBundleError: When a value is not of its column's type.
+        CorruptBundleError: When a value is not of its column's type, or a row is not what was written.
         sqlite3.Error: When the file cannot be read.
     """
     rows: dict[str, Any] = {table.rows_name: _rows(connection, table, path) for table in TABLES}
@@ -196,6 +225,7 @@ def _encoded(column: Column, rows: Iterable[Any]) -> list[Any]:
 
 
 def _rows(connection: sqlite3.Connection, table: Table, path: str) -> tuple[Any, ...]:
+    row_digests.check(connection, table, path)
     found = connection.execute(table.select).fetchall()
     decoded = [
         _decoded(table, column, values, path)

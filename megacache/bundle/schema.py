@@ -1,4 +1,4 @@
-"""Schema: make the tables of an empty bundle, and check that a file has what its format version promises.
+"""Schema: make the tables of an empty bundle or an older one, and check that a file has what its version promises.
 
 Layer: bundle.
 """
@@ -8,21 +8,29 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from megacache.bundle import row_digests, rows
 from megacache.bundle.rows import TABLES
 from megacache.errors import CorruptBundleError, NotABundleError, UnsupportedVersionError
+from megacache.recording import no_content
 
 APPLICATION_ID = 0x6D676361
 """`mgca`, in SQLite's header: what tells a bundle from any other SQLite file."""
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 """The version that we write, in SQLite's header as `user_version`."""
 
-_COLUMNS: dict[str, tuple[str, ...]] = {
+_FIRST_COLUMNS: dict[str, tuple[str, ...]] = {
     **{table.name: tuple(column.name for column in table.columns) for table in TABLES},
     "blob": ("sha256", "size_bytes"),
     "blob_part": ("sha256", "part", "pack_id", "offset", "size_bytes"),
     "pack": ("pack_id", "raw_size_bytes", "sha256", "frame"),
 }
+_COLUMNS: dict[str, tuple[str, ...]] = {
+    **_FIRST_COLUMNS,
+    **{table.name: (*_FIRST_COLUMNS[table.name], row_digests.COLUMN) for table in TABLES},
+    "signature": ("public_key", "signer", "signed_us", "rows_sha256", "signature"),
+}
+"""What a bundle has; of version 1 it is `_FIRST_COLUMNS`."""
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -34,11 +42,37 @@ def create(connection: sqlite3.Connection) -> None:
     Raises:
         sqlite3.Error: When the file cannot be written.
     """
-    text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
-    statements = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
-    for statement in statements.split(";"):
+    for statement in _statements():
         connection.execute(statement)
     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
+
+
+def upgrade(connection: sqlite3.Connection, path: Path) -> None:
+    """Make a bundle of version 1 one of version 2, inside the caller's transaction; leave one of version 2 alone.
+
+    Rows of version 1 prove nothing. Their digests would seal whatever is wrong with them, so a file that is visibly
+    damaged is left as it is.
+
+    Args:
+        connection: A bundle's that passed `check`, in a write transaction.
+        path: The file, named in messages.
+
+    Raises:
+        CorruptBundleError: When SQLite or a row's types tell that it is damaged; then nothing was changed.
+        sqlite3.Error: When the file cannot be written.
+    """
+    if row_digests.has_digests(connection):
+        return
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if finding != "ok":
+        message = f"{path} is damaged ({finding}): take another copy of it, or run `megacache repair`"
+        raise CorruptBundleError(message, path=str(path), problems=(str(finding),))
+    rows.read(connection, no_content, str(path))
+    for table in TABLES:
+        connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {row_digests.COLUMN} INTEGER')
+        row_digests.fill(connection, table)
+    connection.execute(next(each for each in _statements() if "CREATE TABLE signature" in each))
     connection.execute(f"PRAGMA user_version = {FORMAT_VERSION}")
 
 
@@ -64,14 +98,19 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
     if version > FORMAT_VERSION:
         message = f"{path} has format version {version}, this megacache reads up to {FORMAT_VERSION}: upgrade megacache"
         raise UnsupportedVersionError(message, path=str(path), version=version)
-    problems = _problems(connection) if version >= 1 else (f"it says format version {version}",)
+    problems = _problems(connection, version) if version >= 1 else (f"it says format version {version}",)
     if problems:
         message = f"{path} is damaged: {'; '.join(problems)}; take another copy of it"
         raise CorruptBundleError(message, path=str(path), problems=problems)
     return int(version)
 
 
-def _problems(connection: sqlite3.Connection) -> tuple[str, ...]:
+def _statements() -> list[str]:
+    text = Path(__file__).with_name("schema.sql").read_text(encoding="utf-8")
+    return "\n".join(line for line in text.splitlines() if not line.startswith("--")).split(";")
+
+
+def _problems(connection: sqlite3.Connection, version: int) -> tuple[str, ...]:
     """Say what the schema lacks and what it should not have; the size tells a file that lost its end."""
     _, _, file = connection.execute("PRAGMA database_list").fetchone()
     (page_size,) = connection.execute("PRAGMA page_size").fetchone()
@@ -91,9 +130,10 @@ def _problems(connection: sqlite3.Connection) -> tuple[str, ...]:
     columns: dict[str, set[str]] = {}
     for table, column in found:
         columns.setdefault(table, set()).add(column)
+    expected = _COLUMNS if version >= row_digests.FIRST_VERSION else _FIRST_COLUMNS
     lacking = [
         f"table {table!r} is missing" if table not in columns else f"column {table}.{name} is missing"
-        for table, names in _COLUMNS.items()
+        for table, names in expected.items()
         for name in (names if table in columns else names[:1])
         if name not in columns.get(table, ())
     ]

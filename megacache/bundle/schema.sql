@@ -1,6 +1,6 @@
--- The tables of a bundle, format version 1. FORMAT.md explains them; model.py says what each column of a row means.
+-- The tables of a bundle, format version 2. FORMAT.md explains them; model.py says what each column of a row means.
 -- Tables of rows: one per class of model.py, with its fields as columns, in the same order. An empty list or mapping
--- is NULL, any other is JSON text.
+-- is NULL, any other is JSON text. The last column proves the row.
 
 CREATE TABLE system_info (
   system_id TEXT NOT NULL,
@@ -17,6 +17,7 @@ CREATE TABLE system_info (
   cpu_isa TEXT,
   thread_count INTEGER,
   compiler_version TEXT,
+  row_digest INTEGER,
   PRIMARY KEY (system_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -36,6 +37,7 @@ CREATE TABLE session (
   rank INTEGER,
   megacache_version TEXT NOT NULL,
   config TEXT,
+  row_digest INTEGER,
   PRIMARY KEY (session_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -50,6 +52,7 @@ CREATE TABLE code (
   parent_code_id TEXT,
   resume_line INTEGER,
   wraps TEXT,
+  row_digest INTEGER,
   PRIMARY KEY (code_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -78,6 +81,7 @@ CREATE TABLE compile (
   guard_count INTEGER,
   guard_latency_us INTEGER,
   stack TEXT,
+  row_digest INTEGER,
   PRIMARY KEY (run_id, compile_id)
 ) STRICT, WITHOUT ROWID;
 
@@ -95,6 +99,7 @@ CREATE TABLE graph_break (
   line INTEGER,
   source_line TEXT,
   user_stack TEXT,
+  row_digest INTEGER,
   PRIMARY KEY (run_id, compile_id, attempt, ordinal)
 ) STRICT, WITHOUT ROWID;
 
@@ -106,6 +111,7 @@ CREATE TABLE recompile_reason (
   guard TEXT NOT NULL,
   source_line TEXT,
   location TEXT,
+  row_digest INTEGER,
   PRIMARY KEY (run_id, compile_id, ordinal)
 ) STRICT, WITHOUT ROWID;
 
@@ -118,6 +124,7 @@ CREATE TABLE dimension (
   range TEXT,
   source TEXT,
   location TEXT,
+  row_digest INTEGER,
   PRIMARY KEY (run_id, compile_id, ordinal)
 ) STRICT, WITHOUT ROWID;
 
@@ -132,6 +139,7 @@ CREATE TABLE backend_entry (
   inductor_us INTEGER,
   codegen_us INTEGER,
   compiler_us INTEGER,
+  row_digest INTEGER,
   PRIMARY KEY (run_id, backend_id, kind)
 ) STRICT, WITHOUT ROWID;
 
@@ -142,6 +150,7 @@ CREATE TABLE artifact (
   size_bytes INTEGER NOT NULL,
   added_us INTEGER NOT NULL,
   system_id TEXT NOT NULL,
+  row_digest INTEGER,
   PRIMARY KEY (artifact_type, cache_key, content_sha256)
 ) STRICT, WITHOUT ROWID;
 
@@ -162,6 +171,7 @@ CREATE TABLE artifact_use (
   time_taken_us INTEGER,
   time_saved_us INTEGER,
   components_sha256 TEXT,
+  row_digest INTEGER,
   PRIMARY KEY (session_id, ordinal)
 ) STRICT, WITHOUT ROWID;
 
@@ -176,6 +186,7 @@ CREATE TABLE document (
   title TEXT,
   content_sha256 TEXT NOT NULL,
   size_bytes INTEGER NOT NULL,
+  row_digest INTEGER,
   PRIMARY KEY (session_id, ordinal)
 ) STRICT, WITHOUT ROWID;
 
@@ -204,3 +215,14 @@ CREATE TABLE pack (
   sha256 TEXT NOT NULL,
   frame BLOB NOT NULL
 ) STRICT;
+
+-- Who vouches for the rows, and thereby for the contents that they name.
+
+CREATE TABLE signature (
+  public_key TEXT NOT NULL,
+  signer TEXT NOT NULL,
+  signed_us INTEGER NOT NULL,
+  rows_sha256 TEXT NOT NULL,
+  signature BLOB NOT NULL,
+  PRIMARY KEY (public_key)
+) STRICT, WITHOUT ROWID;

@@ -35,8 +35,8 @@ def test_a_recording_comes_back_as_it_was(bundle, small, rows_of):
 def test_an_empty_bundle_has_no_rows(tmp_path, rows_of):
     with Bundle.create(tmp_path / "empty.megacache") as bundle:
         assert rows_of(bundle.recording()) == rows_of(Recording())
-        assert bundle.format_version == 1
-        assert bundle.size_bytes < 25_000
+        assert bundle.format_version == 2
+        assert bundle.size_bytes < 27_000
         assert bundle.verify().is_ok
 
 
@@ -239,8 +239,8 @@ def test_ten_thousand_artifacts_are_read_without_a_pack_in_little_time(tmp_path,
         bundle.append(recording, contents)
         monkeypatch.setattr("megacache.bundle.frames.decompress", None)
         assert len(bundle.recording().artifacts) == 10_000
-        # Measured: 60 ms. The rest is for a machine that has other things to do.
-        assert best_of(5, bundle.recording) < 0.3
+        # Measured: 100 ms. The rest is for a machine that has other things to do.
+        assert best_of(5, bundle.recording) < 0.5
 
 
 def test_the_room_is_imported_without_pandas_torch_or_zstd():

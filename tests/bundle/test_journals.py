@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from forgery import forge
 from megacache.bundle import Bundle, connection
 from megacache.errors import ForeignJournalError
 from samples import small_recording
@@ -20,9 +21,7 @@ def forged_copy(path, folder):
     """A bundle of somebody else's: like ours, but for one value."""
     copy = folder / "forged.megacache"
     shutil.copyfile(path, copy)
-    with sqlite3.connect(copy, isolation_level=None) as forger:
-        forger.execute("UPDATE system_info SET platform = ?", (FORGED,))
-    forger.close()
+    forge(copy, f"UPDATE system_info SET platform = '{FORGED}'")
     return copy
 
 

@@ -4,6 +4,7 @@ import sqlite3
 
 import pytest
 
+from forgery import forge
 from megacache.bundle import Bundle
 from megacache.bundle.listing import ARTIFACT_COLUMNS, SESSION_COLUMNS, list_bundle
 from megacache.errors import BundleNotFoundError, CorruptBundleError
@@ -58,9 +59,6 @@ def test_a_value_of_a_wrong_type_is_named(bundle):
     connection.execute("UPDATE sqlite_schema SET sql = replace(sql, 'STRICT, ', '') WHERE name = 'artifact'")
     connection.commit()
     connection.close()
-    connection = sqlite3.connect(bundle.path)
-    connection.execute("UPDATE artifact SET size_bytes = 'many'")
-    connection.commit()
-    connection.close()
+    forge(bundle.path, "UPDATE artifact SET size_bytes = 'many'")
     with pytest.raises(CorruptBundleError, match=r"artifact\.size_bytes holds str instead of int"):
         list_bundle(bundle.path)

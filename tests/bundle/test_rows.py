@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from megacache.bundle import rows, schema
+from megacache.bundle import row_digests, rows, schema
 from megacache.model import Artifact, Code, SessionInfo
 from megacache.recording import Recording, no_content
 from samples import sessions
@@ -37,6 +37,7 @@ def rows_strategy(table):
 
 def written_and_read(*recordings, is_newer=True):
     connection = sqlite3.connect(":memory:", isolation_level=None)
+    row_digests.register(connection)
     schema.create(connection)
     for recording in recordings:
         rows.write(connection, recording, is_newer=is_newer)
@@ -109,6 +110,7 @@ def test_a_lone_surrogate_becomes_a_question_mark():
 
 def test_an_equal_row_is_not_written_again():
     connection = sqlite3.connect(":memory:", isolation_level=None)
+    row_digests.register(connection)
     schema.create(connection)
     recording = Recording(sessions=sessions())
     rows.write(connection, recording)

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import megacache.bundle
+from forgery import forge
 from megacache.bundle import Bundle
 from megacache.bundle.rows import TABLES
 from megacache.errors import CorruptBundleError, NotABundleError, UnsupportedVersionError
@@ -21,7 +22,7 @@ def expected_body(table):
         f"{'' if column.is_optional or column.kind in ('LIST', 'MAPPING') else ' NOT NULL'},"
         for column in table.columns
     ]
-    return "\n".join([*lines, f"  PRIMARY KEY ({', '.join(table.key)})"])
+    return "\n".join([*lines, "  row_digest INTEGER,", f"  PRIMARY KEY ({', '.join(table.key)})"])
 
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
@@ -88,8 +89,8 @@ def test_a_directory(tmp_path):
 
 
 def test_a_newer_version(path, change):
-    change("PRAGMA user_version = 2")
-    assert refused(path, UnsupportedVersionError, "version 2.*upgrade megacache").version == 2
+    change("PRAGMA user_version = 3")
+    assert refused(path, UnsupportedVersionError, "version 3.*upgrade megacache").version == 3
 
 
 def test_a_newer_version_is_named_even_where_its_tables_are_others(path, change):
@@ -164,7 +165,7 @@ def test_a_schema_that_is_not_sql(path):
     [
         ("UPDATE artifact SET size_bytes = 'many'", "column artifact.size_bytes holds str instead of int"),
         ("UPDATE artifact SET size_bytes = NULL", "column artifact.size_bytes holds NoneType instead of int"),
-        ("UPDATE session SET name = x'00'", "column session.name holds bytes instead of str"),
+        ("UPDATE session SET name = x'00'", "row session-cold of session is not what was written"),
         ("UPDATE compile SET stack = '[1]'", "column compile.stack holds JSON that is no list of strings"),
         ("UPDATE compile SET stack = '{}'", "column compile.stack holds JSON that is no list of strings"),
         ("UPDATE compile SET stack = 'x'", "column compile.stack holds Expecting value"),
@@ -179,7 +180,7 @@ def test_a_row_of_another_type(path, change, statement, problem):
     lax = re.sub(r" (TEXT|INTEGER)", "", lax)
     copy = f"INSERT INTO lax SELECT * FROM {table}"  # Our own names.
     change(lax, copy, f"DROP TABLE {table}", f"ALTER TABLE lax RENAME TO {table}")
-    change(statement)
+    forge(path, statement)
     with Bundle.open(path) as bundle:
         with pytest.raises(CorruptBundleError, match="damaged") as caught:
             bundle.recording()
@@ -193,6 +194,6 @@ def test_a_text_that_is_not_utf8(path):
     assert b"contrastive_loss" in content
     path.write_bytes(content.replace(b"contrastive_loss", b"contrastive\xff\xfe\xff\xfe\xff"))
     with Bundle.open(path) as bundle:
-        with pytest.raises(CorruptBundleError, match="UTF-8"):
+        with pytest.raises(CorruptBundleError, match="row code-loss of code is not what was written"):
             bundle.recording()
         assert not bundle.verify().is_ok

@@ -2,6 +2,7 @@
 
 import pytest
 
+from forgery import forge
 from megacache.bundle import Bundle
 from megacache.errors import CorruptBundleError, NotABundleError
 from samples import COLD
@@ -74,13 +75,13 @@ def test_a_part_without_its_content(path, change):
         ("UPDATE document SET size_bytes = 1", "document: size_bytes is not that of the content"),
     ],
 )
-def test_a_row_that_refers_to_nothing(path, change, statement, problem):
-    change(statement)
+def test_a_row_that_refers_to_nothing(path, statement, problem):
+    forge(path, statement)
     assert any(problem in each for each in problems(path))
 
 
-def test_the_unknown_system_needs_no_row(path, change):
-    change("UPDATE artifact SET system_id = 'unknown'")
+def test_the_unknown_system_needs_no_row(path):
+    forge(path, "UPDATE artifact SET system_id = 'unknown'")
     assert problems(path) == ()
 
 

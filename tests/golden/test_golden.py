@@ -1,4 +1,4 @@
-"""Golden: bundles of every format version, with what any reader must see in them. See `make_v1.py`."""
+"""Golden: bundles of every format version, with what any reader must see in them. See `make_golden.py`."""
 
 import json
 import sqlite3
@@ -25,7 +25,9 @@ def expected(golden):
 
 
 def test_each_version_has_its_files():
-    assert [(path.parent.name, path.stem) for path in GOLDEN] == [("v1", "notebook"), ("v1", "torch")]
+    assert [(path.parent.name, path.stem) for path in GOLDEN] == [
+        (v, name) for v in ("v1", "v2") for name in ("notebook", "torch")
+    ]
     assert all(path.stat().st_size < 200_000 for path in GOLDEN)
 
 

@@ -3,22 +3,26 @@
 import collections
 import json
 import shutil
-import sqlite3
 import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 
 import megacache
+from forgery import forge
 
 
 def main(bundle, copy):
     shutil.copyfile(bundle, copy)
-    with sqlite3.connect(copy) as connection:
-        # The rows of the other system: the artifacts of this session belong to the live one.
-        connection.execute("UPDATE system_info SET torch_version = '2.12.0', system_id = 'foreign'")
-        connection.execute("UPDATE artifact SET system_id = 'foreign'")
-        connection.execute("UPDATE session SET system_id = 'foreign'")
-    connection.close()
+    # The rows of the other system: the artifacts of this session belong to the live one.
+    forge(
+        copy,
+        "UPDATE system_info SET torch_version = '2.12.0', system_id = 'foreign'",
+        "UPDATE artifact SET system_id = 'foreign'",
+        "UPDATE session SET system_id = 'foreign'",
+    )
     with megacache.session("foreign", bundle=copy) as session:
         torch.compile(lambda x: torch.tanh(x) * 5)(torch.ones(4))
     verdicts = [each for each in session.load_report.verdicts if each.verdict != "missed"]

@@ -6,12 +6,14 @@ Argument: the folder in which the two meet. Nothing of `functions_made` is impor
 import json
 import os
 import shutil
-import sqlite3
 import sys
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import torch
 
+from forgery import forge
 from megacache import load_compiled_function, process, session
 from megacache.bundle import Bundle
 from megacache.errors import MegacacheError
@@ -51,9 +53,7 @@ def attempt(path, name=None, inputs=(), **options):
 def altered(path, statement):
     copy = path.with_name("altered.megacache")
     shutil.copy(path, copy)
-    with sqlite3.connect(copy) as connection:
-        connection.execute(statement)
-    connection.close()
+    forge(copy, statement)
     return copy
 
 

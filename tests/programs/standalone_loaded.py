@@ -6,13 +6,15 @@ Arguments: the folder in which the two meet, torch's key, and that of another to
 import json
 import os
 import shutil
-import sqlite3
 import sys
 import zlib
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import torch
 
+from forgery import forge
 from megacache import CompiledArtifact, process, session
 from megacache.bundle import Bundle
 from megacache.bundle.compiled_file import CompiledFile
@@ -131,9 +133,7 @@ def other_isa(path):
     """Write a copy of a bundle whose rows say another CPU ISA."""
     copy = path.with_name("other_isa.megacache")
     shutil.copy(path, copy)
-    with sqlite3.connect(copy) as connection:
-        connection.execute("UPDATE system_info SET cpu_isa = 'avx9000'")
-    connection.close()
+    forge(copy, "UPDATE system_info SET cpu_isa = 'avx9000'")
     return copy
 
 

@@ -1,8 +1,9 @@
-"""How the bundles of format version 1 were made, once. They are never made again: old files must stay readable.
+"""How the bundles of each format version were made, once. They are never made again: old files must stay readable.
 
-    PYTHONPATH=.:tests python tests/golden/make_v1.py
+    PYTHONPATH=.:tests python tests/golden/make_golden.py
 
-A file that exists is left alone. A change that this version's reader cannot take needs a new version, and `make_v2.py`.
+Makes those of the current version. A file that exists is left alone. A change that this version's reader cannot take
+needs a new version.
 """
 
 from __future__ import annotations
@@ -13,10 +14,11 @@ from hashlib import sha256
 from pathlib import Path
 
 from megacache.bundle import Bundle
+from megacache.bundle.schema import FORMAT_VERSION
 from megacache.bundle.torch_format import TorchArtifact, write_artifacts
 from samples import small_recording
 
-FOLDER = Path(__file__).parent / "v1"
+FOLDER = Path(__file__).parent / f"v{FORMAT_VERSION}"
 
 TORCH_ARTIFACTS = [
     TorchArtifact("inductor", "fgraph", b"\x80\x04first"),
@@ -54,7 +56,7 @@ def describe(path: Path) -> None:
         }
         contents = {digest: len(bundle.read(digest)) for digest in sorted(digests)}
         assert all(sha256(bundle.read(digest)).hexdigest() == digest for digest in contents)
-    expected = {"format_version": 1, "rows": rows, "contents": contents}
+    expected = {"format_version": FORMAT_VERSION, "rows": rows, "contents": contents}
     path.with_suffix(".json").write_text(json.dumps(expected, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
