@@ -17,22 +17,27 @@ from megacache.bundle import frames
 from megacache.bundle.references import names_in_pack
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 
-_CACHED_PACKS = 2
-
 
 class PackWriter:
     """Gathers contents into packs and writes each pack when it is full; call `flush` at the end.
 
+    Nothing is copied on the way: a pack is gathered by reference, compressed piece by piece, and its frame is written
+    into the file in pieces.
+
     Args:
         connection: A bundle's, in a write transaction.
         pack_id: The id of the first pack, which `repack` empties; a new one when left out.
+        is_patient: Compress large packs as well as small ones, though it takes twice the time.
     """
 
-    def __init__(self, connection: sqlite3.Connection, pack_id: int | None = None) -> None:
+    def __init__(self, connection: sqlite3.Connection, pack_id: int | None = None, *, is_patient: bool = False) -> None:
         self._connection = connection
         (highest,) = connection.execute("SELECT coalesce(max(pack_id), 0) FROM pack").fetchone()
         self._pack_id = highest + 1 if pack_id is None else pack_id
-        self._raw = bytearray()
+        self._is_patient = is_patient
+        self._raw_size_bytes = 0
+        self._pieces: list[bytes | memoryview] = []
+        self._blobs: list[tuple[str, int]] = []
         self._parts: list[tuple[str, int, int, int, int]] = []
 
     def add(self, sha256: str, content: bytes) -> None:
@@ -45,11 +50,15 @@ class PackWriter:
         Raises:
             sqlite3.Error: When a full pack cannot be written.
         """
-        self._connection.execute("INSERT INTO blob VALUES (?, ?)", (sha256, len(content)))
-        for part, start in enumerate(range(0, max(len(content), 1), frames.PACK_SIZE_BYTES)):
-            self.add_part(sha256, part, content[start : start + frames.PACK_SIZE_BYTES])
+        self._blobs.append((sha256, len(content)))
+        if len(content) <= frames.PACK_SIZE_BYTES:
+            self.add_part(sha256, 0, content)
+            return
+        view = memoryview(content)
+        for part, start in enumerate(range(0, len(content), frames.PACK_SIZE_BYTES)):
+            self.add_part(sha256, part, view[start : start + frames.PACK_SIZE_BYTES])
 
-    def add_part(self, sha256: str, part: int, piece: bytes) -> None:
+    def add_part(self, sha256: str, part: int, piece: bytes | memoryview) -> None:
         """Take in one part of a content that the bundle knows.
 
         Args:
@@ -60,10 +69,11 @@ class PackWriter:
         Raises:
             sqlite3.Error: When a full pack cannot be written.
         """
-        if len(self._raw) + len(piece) > frames.PACK_SIZE_BYTES:
+        if self._raw_size_bytes + len(piece) > frames.PACK_SIZE_BYTES:
             self.flush()
-        self._parts.append((sha256, part, self._pack_id, len(self._raw), len(piece)))
-        self._raw += piece
+        self._parts.append((sha256, part, self._pack_id, self._raw_size_bytes, len(piece)))
+        self._pieces.append(piece)
+        self._raw_size_bytes += len(piece)
 
     def flush(self) -> None:
         """Write what was gathered as one pack.
@@ -73,21 +83,37 @@ class PackWriter:
         """
         if not self._parts:
             return
-        frame = frames.compress(bytes(self._raw))
-        row = (self._pack_id, len(self._raw), hash_of(frame).hexdigest(), frame)
-        self._connection.execute("INSERT INTO pack VALUES (?, ?, ?, ?)", row)
-        self._connection.executemany(_PUT_PART, self._parts)
+        frame = frames.compress(self._pieces, self._raw_size_bytes, is_patient=self._is_patient)
+        self._put(frame)
+        # In the order of the keys: the digests of a save are anywhere, and so each page is visited once.
+        self._connection.executemany("INSERT INTO blob VALUES (?, ?)", sorted(self._blobs))
+        self._connection.executemany(_PUT_PART, sorted(self._parts))
         self._pack_id += 1
-        self._raw.clear()
-        self._parts.clear()
+        self._raw_size_bytes = 0
+        for each in (self._pieces, self._blobs, self._parts):
+            each.clear()
+
+    def _put(self, frame: list[bytes]) -> None:
+        """Write a frame into a hole of its size, since SQLite copies a value that it is given twice."""
+        digest = hash_of()
+        for each in frame:
+            digest.update(each)
+        row = (self._pack_id, self._raw_size_bytes, digest.hexdigest(), sum(map(len, frame)))
+        self._connection.execute("INSERT INTO pack VALUES (?, ?, ?, zeroblob(?))", row)
+        with self._connection.blobopen("pack", "frame", self._pack_id) as hole:
+            for each in frame:
+                hole.write(each)
 
 
 class PackReader:
-    """Reads contents; keeps the packs that it read last, for contents that were saved together are read together."""
+    """Reads contents; keeps what it decompressed last, for contents that were saved together are read together.
+
+    It keeps at most a full pack of bytes.
+    """
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._packs: OrderedDict[tuple[int, str], bytes] = OrderedDict()
+        self._packs: OrderedDict[tuple[int, str], memoryview] = OrderedDict()
 
     def content(self, connection: sqlite3.Connection, sha256: str) -> bytes:
         """Read one content and check it.
@@ -114,37 +140,9 @@ class PackReader:
             raise self._damaged(connection, parts[0][2] if parts else 0, f"content {sha256[:12]} has another hash")
         return content
 
-    def pack(self, connection: sqlite3.Connection, pack_id: int, digest: str, raw_size_bytes: int) -> bytes:
-        """Read and decompress one pack.
-
-        Args:
-            connection: The bundle's, in a transaction.
-            pack_id: Its id.
-            digest: The digest of its frame, as its row has it.
-            raw_size_bytes: Its size when decompressed, as its row has it.
-
-        Returns:
-            The raw bytes.
-
-        Raises:
-            CorruptBundleError: When the frame does not give as many bytes as it should; names what is lost with it.
-        """
-        raw = self._packs.get((pack_id, digest))
-        if raw is None:
-            (frame,) = connection.execute("SELECT frame FROM pack WHERE pack_id = ?", (pack_id,)).fetchone()
-            try:
-                raw = frames.decompress(frame, raw_size_bytes)
-            except ValueError as error:
-                raise self._damaged(connection, pack_id, str(error)) from error
-            self._packs[pack_id, digest] = raw
-            if len(self._packs) > _CACHED_PACKS:
-                self._packs.popitem(last=False)
-        self._packs.move_to_end((pack_id, digest))
-        return raw
-
     def checked_pack(
         self, connection: sqlite3.Connection, pack_id: int
-    ) -> tuple[bytes, list[tuple[str, int, int, int]]]:
+    ) -> tuple[memoryview, list[tuple[str, int, int, int]]]:
         """Read one pack, its frame checked against its hash, with the parts that are still in use.
 
         Args:
@@ -157,13 +155,12 @@ class PackReader:
         Raises:
             CorruptBundleError: When the pack is damaged.
         """
-        row = connection.execute(
-            "SELECT frame, sha256, raw_size_bytes FROM pack WHERE pack_id = ?", (pack_id,)
-        ).fetchone()
-        frame, digest, raw_size_bytes = row
+        row = connection.execute("SELECT sha256, raw_size_bytes FROM pack WHERE pack_id = ?", (pack_id,)).fetchone()
+        digest, raw_size_bytes = row
+        frame = self._frame(connection, pack_id)
         if hash_of(frame).hexdigest() != digest:
             raise self._damaged(connection, pack_id, "its frame has another hash")
-        raw = self.pack(connection, pack_id, digest, raw_size_bytes)
+        raw = self._pack(connection, pack_id, digest, raw_size_bytes, frame)
         return raw, connection.execute(_PARTS_IN_PACK, (pack_id,)).fetchall()
 
     def _piece(
@@ -174,10 +171,39 @@ class PackReader:
         pack_id: int,
         digest: str | None,
         raw_size: int,
-    ) -> bytes:
+    ) -> memoryview:
         if digest is None:
             raise self._damaged(connection, pack_id, "it is missing")
-        return self.pack(connection, pack_id, digest, raw_size)[offset : offset + size_bytes]
+        return self._pack(connection, pack_id, digest, raw_size)[offset : offset + size_bytes]
+
+    def _pack(
+        self,
+        connection: sqlite3.Connection,
+        pack_id: int,
+        digest: str,
+        raw_size_bytes: int,
+        frame: bytes | None = None,
+    ) -> memoryview:
+        """Return a pack, which is decompressed unless it was read lately; its row has the digest of its frame."""
+        raw = self._packs.get((pack_id, digest))
+        if raw is None:
+            # Before it is decompressed, so that there are never two large ones.
+            while self._packs and sum(map(len, self._packs.values())) + raw_size_bytes > frames.PACK_SIZE_BYTES:
+                self._packs.popitem(last=False)
+            frame = self._frame(connection, pack_id) if frame is None else frame
+            try:
+                raw = frames.decompress(frame, raw_size_bytes)
+            except ValueError as error:
+                raise self._damaged(connection, pack_id, str(error)) from error
+            self._packs[pack_id, digest] = raw
+        self._packs.move_to_end((pack_id, digest))
+        return raw
+
+    def _frame(self, connection: sqlite3.Connection, pack_id: int) -> bytes:
+        try:
+            return read_frame(connection, pack_id)
+        except ValueError as error:
+            raise self._damaged(connection, pack_id, str(error)) from error
 
     def _damaged(self, connection: sqlite3.Connection, pack_id: int, problem: str) -> CorruptBundleError:
         names = names_in_pack(connection, pack_id)
@@ -205,8 +231,35 @@ def repack(connection: sqlite3.Connection, pack_ids: Iterable[int], reader: Pack
     for pack_id in pack_ids:
         raw, parts = reader.checked_pack(connection, pack_id)
         for sha256, part, offset, size_bytes in parts:
-            writer.add_part(sha256, part, raw[offset : offset + size_bytes])
+            # A copy, for a view would keep the whole old pack in memory until the new one is written.
+            writer.add_part(sha256, part, bytes(raw[offset : offset + size_bytes]))
         connection.execute("DELETE FROM pack WHERE pack_id = ?", (pack_id,))
+
+
+def read_frame(connection: sqlite3.Connection, pack_id: int) -> bytes:
+    """Read the frame of one pack, without the copies that SQLite makes of a value in a row.
+
+    Args:
+        connection: A bundle's, in a transaction.
+        pack_id: The pack.
+
+    Returns:
+        The frame.
+
+    Raises:
+        ValueError: When there is none, or it is larger than any frame is.
+        sqlite3.Error: When the file cannot be read.
+    """
+    try:
+        with connection.blobopen("pack", "frame", pack_id, readonly=True) as stored:
+            if len(stored) > frames.FRAME_SIZE_BYTES:
+                raise ValueError(f"its frame has {len(stored)} bytes, above the {frames.FRAME_SIZE_BYTES} of any")
+            return stored.read()
+    except sqlite3.OperationalError as error:
+        # SQLite has no code of its own for a row that is not there, or a value that is none.
+        if error.sqlite_errorname != "SQLITE_ERROR":
+            raise
+        raise ValueError(f"its frame cannot be read: {error}") from error
 
 
 _PUT_PART = """

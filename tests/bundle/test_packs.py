@@ -58,11 +58,15 @@ def test_packs_are_kept_for_the_next_read(bundle, small, monkeypatch):
     assert [bundle.read(each) for each in others] == [contents[each] for each in others]
 
 
-def test_only_a_few_packs_are_kept(cut):
+def test_a_reader_keeps_no_more_than_a_full_pack(cut):
     bundle, contents = cut
+    kept = []
     for digest in contents:
         bundle.read(digest)
-    assert len(bundle._packs._packs) == 2
+        kept.append(sum(map(len, bundle._packs._packs.values())))
+    assert max(kept) == 10_000
+    bundle.read(list(contents)[2])
+    assert sorted(map(len, bundle._packs._packs.values())) == [4000, 5001], "small packs are kept together"
 
 
 def damaged(path, digest, match):
