@@ -11,11 +11,11 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 from megacache.model import (
@@ -189,11 +189,61 @@ def decode_rows(row_class: type[Row], content: bytes) -> Sequence[Row]:
     Raises:
         CorruptBundleError: When it is something else.
     """
+    columns = decode_columns(row_class, content)
     try:
-        columns = json.loads(content)["columns"]
-        known = [field.name for field in fields(row_class) if field.name in columns]  # type: ignore[arg-type]
-        values = zip(*(columns[name] for name in known), strict=True)
-        return [row_class(**dict(zip(known, each, strict=True))) for each in values]
+        return [row_class(**dict(zip(columns, each, strict=True))) for each in zip(*columns.values(), strict=True)]
+    except TypeError as error:
+        raise _unreadable(row_class, error) from error
+
+
+def decode_columns(row_class: type, content: bytes, names: Collection[str] | None = None) -> dict[str, Sequence[Any]]:
+    """Decode the columns of what `encode_rows` wrote, without making a row of each.
+
+    Args:
+        row_class: The class of the rows.
+        content: The bytes, which may be a stranger's.
+        names: The columns that are wanted; None means all that the class knows.
+
+    Returns:
+        Those that are there, all of one length, whose values are of the types of their fields; of texts, lone
+        surrogates are question marks, as in the rows of a bundle.
+
+    Raises:
+        CorruptBundleError: When it is something else.
+    """
+    try:
+        columns = json.loads(content.decode("utf-8"))["columns"]
+        known = [each for each in fields(row_class) if each.name in columns and (names is None or each.name in names)]
+        return _of_one_length({each.name: _checked(each.name, str(each.type), columns[each.name]) for each in known})
     except (ValueError, LookupError, TypeError, RecursionError) as error:
-        problem = f"a table of {row_class.__name__} rows cannot be read: {error}"
-        raise CorruptBundleError(problem, problems=(problem,)) from error
+        raise _unreadable(row_class, error) from error
+
+
+def _of_one_length(columns: dict[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+    if len({len(values) for values in columns.values()}) > 1:
+        raise ValueError("its columns differ in length")
+    return columns
+
+
+def _checked(name: str, annotation: str, values: object) -> Sequence[Any]:
+    """Return the values of a column, which all have to be of the type of its field."""
+    kind = annotation.removesuffix(" | None")
+    allowed = {_KINDS[kind]} | ({type(None)} if kind != annotation else set())
+    if type(values) is not list or not set(map(type, values)) <= allowed:
+        raise ValueError(f"{name} is not of {annotation}")
+    if kind == "int" and any(value.bit_length() > _LONGEST_NUMBER_BITS for value in values if value is not None):
+        raise ValueError(f"{name} has a number that is too large")
+    return [_encodable(value) for value in values] if kind == "str" else values
+
+
+def _encodable(text: str | None) -> str | None:
+    return text if text is None or text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _unreadable(row_class: type, error: Exception) -> CorruptBundleError:
+    problem = f"a table of {row_class.__name__} rows cannot be read: {error}"
+    return CorruptBundleError(problem, problems=(problem,))
+
+
+_KINDS = {"str": str, "int": int, "bool": bool}
+_LONGEST_NUMBER_BITS = 63

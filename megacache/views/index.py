@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from functools import cached_property
@@ -24,7 +23,7 @@ from megacache.model import (
     SystemInfo,
     Verdict,
 )
-from megacache.recording import Recording, decode_rows
+from megacache.recording import Recording, decode_columns, decode_rows
 
 Row = TypeVar("Row")
 Key = TypeVar("Key")
@@ -34,6 +33,9 @@ CompileKey = tuple[str, str]
 
 BackendKey = tuple[str, str, str, str]
 """`session_id`, `run_id`, `backend_id` and `kind`."""
+
+_COUNTED = ("run_id", "compile_id", "is_dropped")
+"""The columns of guards by which they are counted."""
 
 
 class GuardCounts(NamedTuple):
@@ -225,12 +227,10 @@ class Index:
 
     def _guard_columns(self, document: Document) -> Iterable[tuple[str, str, bool]]:
         try:
-            columns = json.loads(self.recording.read(document.content_sha256))["columns"]
+            columns = decode_columns(Guard, self.recording.read(document.content_sha256), _COUNTED)
         except ArtifactNotFoundError:
             return ()
-        if not columns:
-            return ()
-        return zip(columns["run_id"], columns["compile_id"], columns["is_dropped"], strict=True)
+        return zip(*(columns[name] for name in _COUNTED), strict=True) if len(columns) == len(_COUNTED) else ()
 
     @cached_property
     def verdicts(self) -> dict[str, dict[tuple[str, str], Verdict]]:

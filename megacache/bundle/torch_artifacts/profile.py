@@ -132,7 +132,7 @@ def best_config(content: bytes) -> str | None:
         Such as `XBLOCK 128, num_warps 4`, or None when it is not JSON as torch writes it.
     """
     try:
-        found = json.loads(content[: 1 << 20])
+        found = json.loads(content[: 1 << 20].decode("utf-8"))
     except (ValueError, RecursionError):
         return None
     if not isinstance(found, dict):

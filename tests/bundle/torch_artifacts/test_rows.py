@@ -143,9 +143,11 @@ def test_the_profile_tells_what_became_dynamic_and_what_it_was(opened):
 
 def test_what_autotuning_found_is_told(opened):
     best = json.dumps({"XBLOCK": 128, "num_warps": 4, "configs_hash": "x", "found_by_coordesc": False}).encode()
-    recording = opened(("autotune", "ab/c.best_config", best), ("autotune", "broken", b"{")).recording()
-    assert [(each.detail, each.reason) for each in recording.artifact_uses] == [
+    utf16 = best.decode().encode("utf-16-le")  # whose codec Python would import
+    artifacts = [("autotune", name, each) for name, each in (("best", best), ("broken", b"{"), ("utf-16", utf16))]
+    assert [(each.detail, each.reason) for each in opened(*artifacts).recording().artifact_uses] == [
         (None, "fastest: XBLOCK 128, num_warps 4, found_by_coordesc False"),
+        ("unreadable", "it is not JSON of torch's"),
         ("unreadable", "it is not JSON of torch's"),
     ]
 
