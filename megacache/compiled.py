@@ -22,6 +22,7 @@ from megacache.model import COMPILED_ARTIFACT
 from megacache.parts import part
 from megacache.process import process
 from megacache.recording import Recorded, Recording
+from megacache.trust.gate import Trust, check_file, trusted
 
 if TYPE_CHECKING:
     from megacache.sessions import Session
@@ -96,8 +97,10 @@ class CompiledArtifact(Recorded):
         return None
 
     @classmethod
-    def load(cls, path: AnyPath, name: str | None = None, *, trust_unknown: bool = False) -> CompiledArtifact:
-        """Load an artifact; this runs what is in it, so load only what you trust.
+    def load(
+        cls, path: AnyPath, name: str | None = None, *, trust: Trust = None, trust_unknown: bool = False
+    ) -> CompiledArtifact:
+        """Load an artifact; this runs what is in it, so it has to be trusted.
 
         Before anything is run, it is checked that this torch wrote it. A bundle tells more: a CPU, a machine or an
         option of torch that differs is refused, too.
@@ -105,6 +108,7 @@ class CompiledArtifact(Recorded):
         Args:
             path: A bundle, or what `CompiledArtifact.save` of plain torch wrote: a file, or a folder.
             name: Which one of a bundle; it may be left out where there is only one.
+            trust: Whom you trust, as `megacache.load` takes it. What plain torch wrote cannot be signed.
             trust_unknown: Load also what does not tell where it was compiled: what a bundle has from plain torch, and a
                 folder without inductor's key components.
 
@@ -112,6 +116,8 @@ class CompiledArtifact(Recorded):
             The artifact, which runs without compiling.
 
         Raises:
+            UntrustedError: When it is not your own, and nobody whom you trust signed it.
+            KeyFileError: When what `trust` names is no public key.
             IncompatibleError: When another torch wrote it, or it was compiled for another system or config.
             ArtifactNotFoundError: When the bundle has no artifact of this name, or several.
             BundleNotFoundError: When nothing is there.
@@ -121,8 +127,9 @@ class CompiledArtifact(Recorded):
         """
         source = Path(path)
         if source.suffix == ".megacache" or _is_bundle(source):
-            return _from_bundle(source, name, trust_unknown=trust_unknown)
+            return _from_bundle(source, name, trust=trust, trust_unknown=trust_unknown)
         file = CompiledFile.open(source)
+        check_file(source, trust)
         _check_writer(file, trust_unknown=trust_unknown)
         name = name or source.stem
 
@@ -194,12 +201,11 @@ def standalone_compile(
     return CompiledArtifact(made, known, session, content, save)
 
 
-def _from_bundle(path: Path, name: str | None, *, trust_unknown: bool) -> CompiledArtifact:
-    with Bundle.open(path) as bundle:
-        versions.check()
+def _from_bundle(path: Path, name: str | None, *, trust: Trust, trust_unknown: bool) -> CompiledArtifact:
+    versions.check()
+    with trusted(path, trust) as recording:
         from megacache.compiler.stored import right_kernels, right_one
 
-        recording = bundle.recording()
         with recording.held():
             types = (COMPILED_ARTIFACT,)
             found = right_one(recording, types, name, where=str(path), trust_unknown=trust_unknown)

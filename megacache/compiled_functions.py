@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from megacache.bundle import Bundle, SaveReport
+from megacache.bundle import SaveReport
 from megacache.compiler import versions
 from megacache.errors import UsageError
 from megacache.model import AOT_FUNCTION, PRECOMPILED
 from megacache.parts import part
 from megacache.process import process
+from megacache.trust.gate import Trust, trusted
 
 AnyPath = str | os.PathLike[str]
 
@@ -73,9 +74,10 @@ def load_compiled_function(
     *,
     f_globals: dict[str, Any] | None = None,
     external_data: dict[str, Any] | None = None,
+    trust: Trust = None,
     trust_unknown: bool = False,
 ) -> Callable[..., Any]:
-    """Load a compiled function from a bundle; this runs what is in it, so load only bundles that you trust.
+    """Load a compiled function from a bundle; this runs what is in it, so the bundle has to be trusted.
 
     It is run only where the bundle's rows say that it is right: same CPU ISA, machine, Python, torch and options.
 
@@ -86,12 +88,15 @@ def load_compiled_function(
             several that were compiled under one name the newest that is right here is loaded.
         f_globals: The live globals of the function, as torch takes them; not for a precompile capture.
         external_data: What was left out when it was saved, by the same names; not for a precompile capture.
+        trust: Whom you trust, as `megacache.load` takes it.
         trust_unknown: Load also one of which no system is recorded.
 
     Returns:
         Torch's own object: a function that checks its guards when it is called, or a `PrecompiledRunnable`.
 
     Raises:
+        UntrustedError: When the bundle is not your own, and nobody whom you trust signed it.
+        KeyFileError: When what `trust` names is no public key.
         IncompatibleError: When it was compiled for another system or config.
         ArtifactNotFoundError: When the bundle has no function of this name, or several.
         TorchError: When torch is absent, cannot load it, or has no `torch.compiler.precompile` that loads files, which
@@ -101,12 +106,11 @@ def load_compiled_function(
     Source: `load_compiled_function`, `torch/compiler/__init__.py`, 2.13.0 to 2.15.0; `load`, `torch/_precompile.py`,
         2.15.0.
     """
-    with Bundle.open(path) as bundle:
-        versions.check()
+    versions.check()
+    with trusted(path, trust) as recording:
         from megacache.compiler.stored import right_kernels, right_one
         from megacache.compiler.whole_files import check_precompile, load_function, load_pair
 
-        recording = bundle.recording()
         types = (AOT_FUNCTION, PRECOMPILED)
         found = right_one(recording, types, name, where=str(path), trust_unknown=trust_unknown)
         if found.artifact_type == PRECOMPILED:

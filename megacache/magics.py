@@ -27,6 +27,7 @@ from megacache.bundle.compare import diff
 from megacache.errors import MegacacheError
 from megacache.explain import Diff
 from megacache.recording import Recorded
+from megacache.report import LoadReport
 from megacache.sessions import Session
 
 if TYPE_CHECKING:
@@ -34,14 +35,18 @@ if TYPE_CHECKING:
 
 MARK = "%%megacache"
 
-CELL_USAGE = "%%megacache [NAME] [--bundle PATH] [--autosave] [--fresh] [--no-precompile] [--no-widget] [--quiet]"
-LINE_USAGE = "%megacache status | save PATH | load PATH | export PATH | explore [PATH] | diff OLD NEW | config"
-
+CELL_USAGE = (
+    "%%megacache [NAME] [--bundle PATH] [--trust] [--autosave] [--fresh] [--no-precompile] [--no-widget] [--quiet]"
+)
+LINE_USAGE = (
+    "%megacache status | save PATH | load PATH [--trust] | export PATH | explore [PATH] | diff OLD NEW | config"
+)
+TRUST = "--trust"
 
 _WORD_COUNTS = {
     "status": (0,),
     "save": (1,),
-    "load": (1,),
+    "load": (1, 2),
     "export": (1,),
     "explore": (0, 1),
     "diff": (2,),
@@ -63,7 +68,7 @@ def _cell_parser() -> _Parser:
     parser = _Parser(prog=MARK, add_help=False, allow_abbrev=False)
     parser.add_argument("name", nargs="?", default="cell")
     parser.add_argument("--bundle")
-    for option in ("--autosave", "--fresh", "--no-precompile", "--no-widget", "--quiet"):
+    for option in (TRUST, "--autosave", "--fresh", "--no-precompile", "--no-widget", "--quiet"):
         parser.add_argument(option, action="store_true")
     return parser
 
@@ -75,7 +80,7 @@ def parse_cell_line(line: str) -> argparse.Namespace:
         line: What follows the magic's name.
 
     Returns:
-        `name`, `bundle`, `autosave`, `fresh`, `no_precompile`, `no_widget` and `quiet`.
+        `name`, `bundle`, `trust`, `autosave`, `fresh`, `no_precompile`, `no_widget` and `quiet`.
 
     Raises:
         UsageError: IPython's own, with the usage line, for anything that is not an option.
@@ -148,10 +153,10 @@ class MegacacheMagics(Magics):
     def megacache(self, line: str, cell: str | None = None) -> Any:
         """Capture the compilations of a cell, or do one thing with what was captured.
 
-        As a cell magic: `%%megacache [NAME] [--bundle PATH] [--autosave] [--fresh] [--no-precompile] [--no-widget]
-        [--quiet]`.
-        As a line magic: `%megacache status | save PATH | load PATH | export PATH | explore [PATH] | diff OLD NEW |
-        config`.
+        As a cell magic: `%%megacache [NAME] [--bundle PATH] [--trust] [--autosave] [--fresh] [--no-precompile]
+        [--no-widget] [--quiet]`.
+        As a line magic: `%megacache status | save PATH | load PATH [--trust] | export PATH | explore [PATH] |
+        diff OLD NEW | config`.
         """
         if cell is not None:
             parse_cell_line(line)  # says what is wrong with it
@@ -176,6 +181,7 @@ class MegacacheMagics(Magics):
                 options.name,
                 options.bundle,
                 autosave=options.autosave,
+                trust=options.trust,
                 fresh=options.fresh,
                 precompile=not options.no_precompile,
                 cell=body,
@@ -243,8 +249,12 @@ class MegacacheMagics(Magics):
     def _save(self, path: str) -> SaveReport:
         return process.save(path)
 
-    def _load(self, path: str) -> Any:
-        return process.load(path)
+    def _load(self, *words: str) -> LoadReport:
+        """Load a bundle; `--trust` before or after the path says that it may be anybody's."""
+        paths = [each for each in words if each != TRUST]
+        if len(paths) != 1:
+            raise UsageError(f"usage: {LINE_USAGE}")
+        return process.load(paths[0], trust=TRUST in words)
 
     def _export(self, path: str) -> None:
         """Write what was captured as one HTML page if the path ends in `.html`, else as torch's own container."""

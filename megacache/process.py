@@ -9,7 +9,6 @@ Layer: above sessions, below the faces.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +20,8 @@ from megacache.bundle.progress import Progress
 from megacache.errors import IncompatibleError, SessionError
 from megacache.recording import Recorded, Recording
 from megacache.report import LoadReport
-from megacache.sessions import Only, Session, rows_of
+from megacache.sessions import AnyPath, Only, Session, rows_of
+from megacache.trust.gate import Trust
 from megacache.views.units import count
 
 if TYPE_CHECKING:
@@ -224,7 +224,7 @@ class Everything(Recorded):
         """
         return self._process.recording(self._process.told())
 
-    def save(self, path: str | os.PathLike[str], *, only: Only | None = None) -> SaveReport:
+    def save(self, path: AnyPath, *, only: Only | None = None) -> SaveReport:
         """Save all of it, or one function, into one bundle; see `megacache.save`."""
         return self._process.save(self._process.told(), Path(path), only=only)
 
@@ -256,11 +256,12 @@ def disable() -> None:
 
 def session(
     name: str,
-    bundle: str | os.PathLike[str] | None = None,
+    bundle: AnyPath | None = None,
     *,
     fresh: bool = False,
     precompile: bool = True,
     autosave: bool = False,
+    trust: Trust = None,
     cell: str | None = None,
     notebook: str | None = None,
 ) -> Session:
@@ -273,6 +274,7 @@ def session(
         precompile: Whether guarded codes may be served, so that Dynamo need not trace what is proven to be the same.
         autosave: Save also while the session is open, every few seconds in which torch compiled: a process that is
             killed loses no more than these. Asks for a bundle.
+        trust: Whom you trust, as `load` takes it. Of a bundle that is not, nothing is loaded, and a warning says why.
         cell: The text of the notebook cell that the session captures.
         notebook: Where the notebook is, if that can be known.
 
@@ -286,16 +288,22 @@ def session(
         fresh=fresh,
         precompile=precompile,
         autosave=autosave,
+        trust=trust,
         cell=cell,
         notebook=notebook,
     )
 
 
-def load(path: str | os.PathLike[str], *, trust_unknown: bool = False, only: Only | None = None) -> LoadReport:
+def load(path: AnyPath, *, trust: Trust = None, trust_unknown: bool = False, only: Only | None = None) -> LoadReport:
     """Hand a bundle's artifacts to torch, in the session that is open now; nothing is saved.
+
+    To load a cache is to run its code, so a file of somebody else's is loaded only when you say so.
 
     Args:
         path: The bundle.
+        trust: None means files of your own, and those that a key on your list signed (`megacache trust`). True means
+            this file, whoever made it. A public key, or several, as text or as paths of `.pub` files, mean that one
+            of them must have signed it, whoever owns it.
         trust_unknown: Load also what came from torch's own container, which does not say on which CPU it was compiled.
         only: One function, with its resume functions: itself, a compiled one, a module, a code object, or its name, as
             `module.qualname`. None means all.
@@ -306,12 +314,14 @@ def load(path: str | os.PathLike[str], *, trust_unknown: bool = False, only: Onl
     Raises:
         ArtifactNotFoundError: When the bundle has nothing of the function.
         IncompatibleError: When nothing could be loaded, since another system compiled it: another torch, Python, CPU.
+        UntrustedError: When the bundle is not your own, and nobody whom you trust signed it.
+        KeyFileError: When what `trust` names is no public key.
         BundleError: When the bundle cannot be read; see `errors`.
         TorchError: When torch is absent or refuses the artifacts.
     """
     enable()
     current = process.open[-1]
-    report = current.load(path, trust_unknown=trust_unknown, only=only)
+    report = current.load(path, trust=trust, trust_unknown=trust_unknown, only=only)
     differences = current.incompatibilities()
     if differences and all(each.verdict == "refused" for each in report.verdicts):
         raise IncompatibleError(
@@ -321,7 +331,7 @@ def load(path: str | os.PathLike[str], *, trust_unknown: bool = False, only: Onl
     return report
 
 
-def save(path: str | os.PathLike[str], *, only: Only | None = None) -> SaveReport:
+def save(path: AnyPath, *, only: Only | None = None) -> SaveReport:
     """Save everything that this process captured, of all sessions, into one bundle.
 
     Args:
@@ -337,7 +347,7 @@ def save(path: str | os.PathLike[str], *, only: Only | None = None) -> SaveRepor
     return everything().save(path, only=only)
 
 
-def export(path: str | os.PathLike[str]) -> int:
+def export(path: AnyPath) -> int:
     """Write everything that this process captured into one file for somebody without megacache.
 
     Args:

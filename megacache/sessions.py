@@ -20,17 +20,20 @@ from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 from megacache.autosave import Autosave
-from megacache.bundle import Bundle, SaveReport
+from megacache.bundle import SaveReport
 from megacache.bundle.narrow import Choice, narrowed_to
 from megacache.errors import MegacacheError, SessionError
 from megacache.explain import mismatches
 from megacache.model import Document, SessionInfo, Verdict
 from megacache.recording import Recorded, Recording, encode_rows
 from megacache.report import LoadReport
+from megacache.trust.gate import Trust, examined, untrusted
 from megacache.views.units import count
 
 if TYPE_CHECKING:
     from megacache.process import Process
+
+AnyPath = str | os.PathLike[str]
 
 Only = Callable[..., object] | CodeType | str
 """One function: itself, a compiled one, a module, a code object, or its name, as `module.qualname`."""
@@ -54,11 +57,12 @@ class Session(Recorded):
         self,
         process: Process,
         name: str,
-        bundle: str | os.PathLike[str] | None = None,
+        bundle: AnyPath | None = None,
         *,
         fresh: bool = False,
         precompile: bool = True,
         autosave: bool = False,
+        trust: Trust = None,
         cell: str | None = None,
         notebook: str | None = None,
         is_ambient: bool = False,
@@ -76,6 +80,7 @@ class Session(Recorded):
         self._saved_count = self._reported_count = 0
         self._is_fresh = fresh
         self._may_precompile = precompile
+        self._trust = trust
         self._cell = cell
         self._notebook = notebook
         self._info: SessionInfo | None = None
@@ -91,7 +96,7 @@ class Session(Recorded):
         self.begin()
         try:
             if self.bundle_path is not None and self.bundle_path.exists():
-                self.load(self.bundle_path)
+                self._load_own(self.bundle_path)
         except BaseException as error:
             self.end(error)
             raise
@@ -164,12 +169,13 @@ class Session(Recorded):
     # -- what it does --------------------------------------------------------------------------------------------
 
     def load(
-        self, path: str | os.PathLike[str], *, trust_unknown: bool = False, only: Only | None = None
+        self, path: AnyPath, *, trust: Trust = None, trust_unknown: bool = False, only: Only | None = None
     ) -> LoadReport:
         """Hand a bundle's artifacts to torch, each after its check.
 
         Args:
             path: The bundle.
+            trust: Whom you trust, as `megacache.load` takes it.
             trust_unknown: Load also artifacts of which no system is recorded.
             only: One function, as `megacache.load` takes it; None means all.
 
@@ -179,17 +185,40 @@ class Session(Recorded):
         Raises:
             SessionError: When the session has not begun or is over.
             ArtifactNotFoundError: When the bundle has nothing of the function.
+            UntrustedError: When the bundle is not the user's own, and nobody who is trusted signed it.
+            KeyFileError: When what `trust` names is no public key.
             BundleError: When the bundle cannot be read; see `errors`.
             TorchError: When torch refuses the artifacts.
         """
-        from megacache.compiler.hydrate import hydrate
-
         if self not in self._process.open:
             raise SessionError(f"session {self.name!r} is not open: load inside its `with` block")
-        # Kept open, for its key components are what a miss is explained by.
-        bundle = self._stack.enter_context(Bundle.open(path))
-        stored = bundle.recording()
-        self._stored = stored if only is None else rows_of(stored, only)
+        with ExitStack() as opened:
+            found = opened.enter_context(examined(path, trust))
+            if found.reasons:
+                raise untrusted(path, found.reasons, trust)
+            stored = found.recording if only is None else rows_of(found.recording, only)
+            self._stack.push(opened.pop_all())  # kept open, for its key components are what a miss is explained by
+        return self._hand_over(stored, trust_unknown=trust_unknown)
+
+    def _load_own(self, path: Path) -> None:
+        """Load the session's own bundle; where that is not trusted, say so and go on cold."""
+        found = self._stack.enter_context(examined(path, self._trust))
+        if not found.reasons:
+            self._hand_over(found.recording)
+            return
+        from megacache.compiler.hydrate import verdict_on
+
+        self._stored = found.recording
+        reason = f"its bundle is not trusted: {'; '.join(found.reasons)}"
+        self._verdicts = tuple(verdict_on(each, "refused", reason) for each in found.recording.artifacts)
+        notice = untrusted(path, found.reasons, self._trust)
+        warnings.warn(f"session {self.name!r} starts cold: {notice}", stacklevel=3)
+
+    def _hand_over(self, stored: Recording, *, trust_unknown: bool = False) -> LoadReport:
+        """Hand rows that passed the gate to torch."""
+        from megacache.compiler.hydrate import hydrate
+
+        self._stored = stored
         capture = self._process.capture
         capture.recorder.know_unproven(self._stored.artifacts)
         verdicts = hydrate(
@@ -210,7 +239,7 @@ class Session(Recorded):
         live = self._process.capture.system
         return tuple(dict.fromkeys(each for system in self._stored.systems for each in mismatches(system, live)))
 
-    def save(self, path: str | os.PathLike[str] | None = None) -> SaveReport:
+    def save(self, path: AnyPath | None = None) -> SaveReport:
         """Save what was captured; only what the bundle does not hold yet is written.
 
         Args:
@@ -239,6 +268,7 @@ class Session(Recorded):
         Raises:
             SessionError: When the session was used before.
         """
+        from megacache import __version__
         from megacache.compiler.capture import live_options
         from megacache.compiler.codes import cell_digest
 
@@ -257,7 +287,7 @@ class Session(Recorded):
             script=None if self._cell else _script(),
             notebook=self._notebook,
             rank=int(os.environ["RANK"]) if os.environ.get("RANK", "").isdigit() else None,
-            megacache_version=_version(),
+            megacache_version=__version__,
             config=live_options(),
         )
         if self._is_fresh:
@@ -368,9 +398,3 @@ def _script() -> str | None:
     """Return the program that runs, or None in an interactive one."""
     main = sys.modules.get("__main__")
     return getattr(main, "__file__", None)
-
-
-def _version() -> str:
-    from megacache import __version__
-
-    return __version__

@@ -23,17 +23,18 @@ MAY_IMPORT = {
     "views": GROUND,
     "explain": {*GROUND, "views"},
     "bundle": {*GROUND, "views", "explain"},
-    "compiler": {*GROUND, "explain", "bundle"},
+    "trust": {*GROUND, "bundle"},
+    "compiler": {*GROUND, "explain", "bundle", "trust"},
     # A session knows its process, for type checkers only.
-    "sessions": {*GROUND, "autosave", "views", "explain", "bundle", "compiler", "process"},
+    "sessions": {*GROUND, "autosave", "views", "explain", "bundle", "trust", "compiler", "process"},
     "traces": {*GROUND, "views", "explain", "bundle", "compiler"},
-    "process": {*GROUND, "views", "explain", "bundle", "compiler", "sessions"},
+    "process": {*GROUND, "views", "explain", "bundle", "trust", "compiler", "sessions"},
     "parts": {"sessions", "process"},
-    "compiled": {*GROUND, "bundle", "compiler", "sessions", "process", "parts"},
-    "compiled_functions": {*GROUND, "bundle", "compiler", "process", "parts"},
+    "compiled": {*GROUND, "bundle", "trust", "compiler", "sessions", "process", "parts"},
+    "compiled_functions": {*GROUND, "bundle", "trust", "compiler", "process", "parts"},
     "explorer": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
     "magics": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
-    "cli": {*GROUND, "views", "explain", "bundle", "traces"},
+    "cli": {*GROUND, "views", "explain", "bundle", "trust", "traces"},
     "__main__": {"cli"},
 }
 """What each room may import of ours at run time. The front door, `__init__`, imports lazily from any room."""
@@ -52,6 +53,7 @@ ONLY_IN = {
     "traitlets": {"explorer"},
     "typer": {"cli"},
     "sqlite3": {"bundle"},
+    "cryptography": {"trust"},
 }
 """Libraries that have one room of their own."""
 

@@ -25,10 +25,12 @@ if TYPE_CHECKING:
     from megacache.bundle.cache_info import CacheInfo
     from megacache.bundle.compact import CompactReport
     from megacache.bundle.prune import PruneReport
+    from megacache.bundle.signatures import Trust
     from megacache.bundle.verify import VerifyReport
     from megacache.compiler.packages import Package
 
 AnyPath = str | os.PathLike[str]
+Function = Callable[..., object]
 
 
 class Bundle(Recorded):
@@ -325,13 +327,14 @@ class Bundle(Recorded):
             return exported(self.recording(), _several(types), _several(keys))
 
     def package(
-        self, function: Callable[..., object], *, key: str | None = None, trust_unknown: bool = False
+        self, function: Function, *, key: str | None = None, trust: Trust = None, trust_unknown: bool = False
     ) -> Package:
         """Return torch's own precompile entry of one function, to look at, install and uninstall.
 
         Args:
             function: The function, a compiled one, or a module.
             key: The name that a store was given; None means torch's own key of the function.
+            trust: Whom you trust, as `megacache.load` takes it; `install` asks.
             trust_unknown: Let `install` take also an entry of which nobody noted on which system it was compiled, or
                 what it inlined.
 
@@ -347,7 +350,7 @@ class Bundle(Recorded):
         """
         from megacache.compiler.packages import package_of
 
-        return package_of(self.recording(), str(self.path), function, key=key, trust_unknown=trust_unknown)
+        return package_of(self.path, function, key=key, trust=trust, trust_unknown=trust_unknown)
 
     def close(self) -> None:
         """Let go of the file. A recording that outlives the bundle opens it again for each content that it reads."""

@@ -6,7 +6,7 @@ Exit codes: 0 fine, 1 a finding (a damaged bundle, differences), 2 a wrong comma
 nothing of that name, a place that cannot be written).
 """
 
-from megacache.cli import pruning, reading, writing
+from megacache.cli import pruning, reading, trusting, writing
 from megacache.cli.app import app, main
 
-__all__ = ["app", "main", "pruning", "reading", "writing"]
+__all__ = ["app", "main", "pruning", "reading", "trusting", "writing"]

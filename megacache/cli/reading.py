@@ -25,6 +25,7 @@ from megacache.cli.app import (
     print_lines,
     print_report,
 )
+from megacache.errors import UsageError
 
 if TYPE_CHECKING:
     from megacache.bundle.cache_dir import CacheDir
@@ -46,6 +47,14 @@ Page = Annotated[
 KeepHome = Annotated[bool, typer.Option("--keep-home", help="Leave home directories as they are, instead of ~.")]
 KeepEnvironment = Annotated[
     bool, typer.Option("--keep-environment", help="Leave in what texts say of environment variables.")
+]
+
+Signed = Annotated[
+    bool, typer.Option("--signed", help="Ask also for a signature over just these rows, by a key that you trust.")
+]
+Keys = Annotated[
+    list[Path] | None,
+    typer.Option("--key", metavar="NAME.pub", help="A key to trust instead of your list; may be given several times."),
 ]
 
 
@@ -151,14 +160,29 @@ def tree(bundle: BundlePath, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def verify(bundle: BundlePath, as_json: AsJson = False) -> None:
+def verify(bundle: BundlePath, signed: Signed = False, keys: Keys = None, as_json: AsJson = False) -> None:
     """Check every row and every content against its hash; exit with 1 if something is wrong."""
     from megacache.bundle import Bundle
 
+    if keys and not signed:
+        raise UsageError("--key says whose signature --signed asks for: give both")
     with Bundle.open(bundle) as opened:
         report = opened.verify()
-    print_report(report, as_json=as_json)
-    if not report.is_ok:
+    if not signed:
+        print_report(report, as_json=as_json)
+        is_ok = report.is_ok
+    else:
+        from megacache.trust.keys import PublicKey
+        from megacache.trust.signing import signed_report
+        from megacache.trust.trusted_keys import trusted_keys
+
+        found = signed_report(bundle, [PublicKey.read(each) for each in keys] if keys else trusted_keys())
+        if as_json:
+            print_json({**fields_of(report), **fields_of(found)})
+        else:
+            print_lines(str(report), str(found))
+        is_ok = report.is_ok and found.is_signed
+    if not is_ok:
         raise typer.Exit(FINDING)
 
 

@@ -39,6 +39,7 @@ def merge(into: Target, sources: Sources, as_json: AsJson = False) -> None:
     from megacache.bundle import merge as unite
 
     print_report(unite(sources, into), as_json=as_json)
+    print_doubts(sources, into)
 
 
 @app.command()
@@ -79,6 +80,7 @@ def import_(files: Foreign, output: OutputOrLast = None, as_json: AsJson = False
         raise UsageError(
             f"only logs of TORCH_TRACE and compiled artifacts may be several, and {named} is none: import it by itself"
         )
+    print_doubts(sources, bundle)
 
 
 @app.command()
@@ -103,6 +105,27 @@ def export(
         print_json({"path": output, "size_bytes": len(content)})
     else:
         print_lines(f"wrote {output}: {format_bytes(len(content))}")
+
+
+def print_doubts(sources: list[Path], into: Path) -> None:
+    """Say on stderr which sources may be somebody else's, since what is taken from them becomes the user's own.
+
+    Args:
+        sources: What was taken from.
+        into: The bundle that has it now.
+
+    Raises:
+        BundleError: When a source cannot be looked at any more.
+    """
+    from megacache.bundle.connection import translated
+    from megacache.trust.doubts import doubts
+
+    for each in sources:
+        with translated(each):
+            found = doubts(each)
+        if found:
+            why = "; ".join(found)
+            typer.echo(f"megacache: of {each}, {why}: what {into} has from it is loaded as your own now", err=True)
 
 
 def import_artifacts(file: Path, output: Path, *, as_json: bool) -> None:

@@ -8,6 +8,7 @@ Source: `DynamoStore` and `DiskDynamoStore`, `torch/_dynamo/package.py`, 2.13.0 
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 from pathlib import Path
 
 from megacache.compiler import versions
@@ -25,6 +26,7 @@ from megacache.compiler.precompile_entries import PRECOMPILE, refused, right_ent
 from megacache.compiler.system import live_system  # noqa: E402
 from megacache.errors import BundleNotFoundError, CorruptBundleError  # noqa: E402
 from megacache.recording import Recording  # noqa: E402
+from megacache.trust.gate import Trust, trusted  # noqa: E402
 
 _NAME = "DynamoStore"
 
@@ -38,6 +40,7 @@ class BundleDynamoStore(DynamoStore):
 
     Args:
         path: The bundle; the first `write` makes it.
+        trust: Whom you trust, as `megacache.load` takes it; `read` asks.
         trust_unknown: Read also entries that came from torch's own container, which does not say on which CPU and with
             which options they were compiled.
 
@@ -45,8 +48,9 @@ class BundleDynamoStore(DynamoStore):
         TorchError: When torch is absent or lacks a name that we need; already when the class is first asked for.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, trust_unknown: bool = False) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, trust: Trust = None, trust_unknown: bool = False) -> None:
         self.path = Path(path)
+        self._trust = trust
         self._trusts_unknown = trust_unknown
         self._writer = EntryWriter(self.path, _NAME)
 
@@ -80,23 +84,29 @@ class BundleDynamoStore(DynamoStore):
     def read(self, path: str) -> PrecompileCacheEntry:
         """Give back the newest entry of a key that was made by this torch, Python, machine and config.
 
-        This runs the entry's pickle: read only bundles that you trust.
+        This runs the entry's pickle, so the bundle has to be trusted.
 
         Args:
             path: The key.
 
         Raises:
             EntryNotFoundError: When there is none, or no bundle.
+            UntrustedError: When the bundle is not the user's own, and nobody who is trusted signed it.
+            KeyFileError: When what `trust` names is no public key.
             EntryRefusedError: When what is there was made elsewhere or otherwise, is damaged, or does not load.
             BundleError: When the bundle cannot be read; see `errors`.
         """
-        recording = self._recording()
         where = str(self.path)
-        stored = right_entry(recording, path, live_system(), where=where, trust_unknown=self._trusts_unknown)
-        try:
-            content = recording.read(stored.artifact.content_sha256)
-        except CorruptBundleError as error:
-            raise refused(path, where, (f"its content is damaged: {error}",)) from error
+        with ExitStack() as opened:
+            try:
+                recording = opened.enter_context(trusted(self.path, self._trust))
+            except BundleNotFoundError:
+                recording = Recording()
+            stored = right_entry(recording, path, live_system(), where=where, trust_unknown=self._trusts_unknown)
+            try:
+                content = recording.read(stored.artifact.content_sha256)
+            except CorruptBundleError as error:
+                raise refused(path, where, (f"its content is damaged: {error}",)) from error
         entry: PrecompileCacheEntry = unpickled(content, path, where)
         return entry
 

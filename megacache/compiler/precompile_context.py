@@ -26,6 +26,7 @@ from megacache.compiler.precompile_entries import PRECOMPILE
 from megacache.errors import EntryNotFoundError
 from megacache.precompiled import Precompiled, PrecompiledBackend, PrecompiledEntry
 from megacache.report import LoadReport
+from megacache.trust.gate import Trust, check_bytes, trusted
 
 _NAME = "PrecompileContext"
 
@@ -108,6 +109,7 @@ class PrecompileContext(Precompiled):
         data: bytes | str | os.PathLike[str] | Bundle,
         key: str | Callable[..., Any] | None = None,
         *,
+        trust: Trust = None,
         trust_unknown: bool = False,
     ) -> LoadReport:
         """Put entries back into torch's own cache directory, where `caching_precompile` finds them.
@@ -118,6 +120,7 @@ class PrecompileContext(Precompiled):
         Args:
             data: What `serialize` returned, or a bundle or its path.
             key: Torch's key, or the function, of one entry; None means all.
+            trust: Whom you trust, as `megacache.load` takes it. Bytes do not tell whose they are: they need True.
             trust_unknown: Take also what came from torch's own container, as all that `serialize` returned: it does not
                 say on which CPU and with which options it was compiled.
 
@@ -125,6 +128,8 @@ class PrecompileContext(Precompiled):
             A verdict per entry: `loaded`, `refused` with the reason, or `unused` where a newer one is loaded.
 
         Raises:
+            UntrustedError: When the bundle is not the user's own, and nobody who is trusted signed it.
+            KeyFileError: When what `trust` names is no public key.
             BundleError: When the data or the bundle cannot be read; see `errors`.
             TorchError: When torch is absent or refuses what it was given.
         """
@@ -132,13 +137,12 @@ class PrecompileContext(Precompiled):
 
         versions.check()
         wanted = key if key is None or isinstance(key, str) else key_of(key)
-        if isinstance(data, Bundle):
-            return populated(data.recording(), wanted, trust_unknown=trust_unknown)
         if not isinstance(data, bytes):
-            with Bundle.open(data) as bundle:
-                return populated(bundle.recording(), wanted, trust_unknown=trust_unknown)
+            with trusted(data.path if isinstance(data, Bundle) else data, trust) as recording:
+                return populated(recording, wanted, trust_unknown=trust_unknown)
         from megacache import __version__
 
+        check_bytes("the precompile entries", trust)
         recording, contents = imported(data, __version__)
         return populated(replace(recording, read=contents.__getitem__), wanted, trust_unknown=trust_unknown)
 

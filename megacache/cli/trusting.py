@@ -1,0 +1,110 @@
+"""The commands about keys: keygen makes one, sign signs a bundle, trust lists whose signatures count.
+
+Layer: faces. `verify --signed` is beside `verify`.
+"""
+
+from __future__ import annotations
+
+import getpass
+import socket
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from megacache.cli.app import AsJson, BundlePath, app, print_json, print_lines
+from megacache.errors import UsageError
+
+KeyOutput = Annotated[
+    Path, typer.Option("--output", "-o", metavar="NAME", help="The private key's file; the public one is NAME.pub.")
+]
+Comment = Annotated[
+    str | None, typer.Option("--comment", help="Whose key it is, for people; by default user@host.", show_default=False)
+]
+Passphrase = Annotated[bool, typer.Option("--passphrase", help="Ask for a passphrase to encrypt the private key with.")]
+PrivateKeyPath = Annotated[
+    Path, typer.Option("--key", metavar="NAME", help="The private key, as keygen wrote it.", show_default=False)
+]
+Signer = Annotated[
+    str | None,
+    typer.Option("--signer", help="Who signs, for people; by default the key's comment.", show_default=False),
+]
+TrustedKey = Annotated[
+    str | None,
+    typer.Argument(metavar="[NAME.pub]", help="A public key; to remove one also its fingerprint.", show_default=False),
+]
+Remove = Annotated[bool, typer.Option("--remove", help="Trust this key no longer.")]
+
+
+@app.command()
+def keygen(
+    output: KeyOutput = Path("megacache-key"),
+    comment: Comment = None,
+    passphrase: Passphrase = False,
+    as_json: AsJson = False,
+) -> None:
+    """Make a pair of keys to sign bundles with: NAME, which is secret, and NAME.pub, which others trust."""
+    from megacache.trust.keys import PrivateKey
+
+    key = PrivateKey.generate(f"{getpass.getuser()}@{socket.gethostname()}" if comment is None else comment)
+    secret = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True) if passphrase else None
+    key.write(output, secret)
+    public = f"{output}.pub"
+    if as_json:
+        print_json({"path": output, "public_path": public, "fingerprint": key.public.fingerprint})
+    else:
+        print_lines(f"wrote {output}, which nobody else may read, and {public}: {key.public}")
+
+
+@app.command()
+def sign(bundle: BundlePath, key: PrivateKeyPath, signer: Signer = None, as_json: AsJson = False) -> None:
+    """Sign all that a bundle holds now: who trusts the key loads it, until somebody changes it."""
+    from megacache.trust.keys import PrivateKey
+    from megacache.trust.signing import sign as signed_by
+
+    needs_passphrase = PrivateKey.is_encrypted(key)
+    secret = typer.prompt(f"Passphrase of {key}", hide_input=True, err=True) if needs_passphrase else None
+    private = PrivateKey.read(key, secret)
+    made = signed_by(bundle, private, signer)
+    if as_json:
+        document = {"path": bundle, "fingerprint": private.public.fingerprint}
+        print_json(document | {name: getattr(made, name) for name in ("signer", "signed_us", "rows_sha256")})
+    else:
+        print_lines(f"signed {bundle} as {made.signer or 'nobody'} with {private.public.fingerprint}")
+
+
+@app.command()
+def trust(key: TrustedKey = None, remove: Remove = False, as_json: AsJson = False) -> None:
+    """Trust what a key signs; without a key, list those that you trust."""
+    from megacache.trust.trusted_keys import list_path, trusted_keys
+
+    if key is not None:
+        said = _removed(key) if remove else _added(key)
+    elif remove:
+        raise UsageError("which key? name its file or its fingerprint: megacache trust --remove NAME.pub")
+    else:
+        said = ""
+    listed = trusted_keys()
+    if as_json:
+        keys = [{"fingerprint": each.fingerprint, "comment": each.comment, "line": each.line} for each in listed]
+        print_json({"path": list_path(), "keys": keys})
+    elif said:
+        print_lines(said)
+    else:
+        print_lines(*(map(str, listed) if listed else [f"{list_path()} lists no key: add one with its NAME.pub"]))
+
+
+def _added(name: str) -> str:
+    from megacache.trust.keys import PublicKey
+    from megacache.trust.trusted_keys import add
+
+    key = PublicKey.read(name)
+    return f"what this key signs is loaded from now on: {key}" if add(key) else f"trusted already: {key}"
+
+
+def _removed(name: str) -> str:
+    from megacache.trust.keys import PublicKey
+    from megacache.trust.trusted_keys import remove, trusted_keys
+
+    key = next((each for each in trusted_keys() if each.fingerprint == name), None) or PublicKey.read(name)
+    return f"trusted no longer: {key}" if remove(key) else f"it was not trusted: {key}"
