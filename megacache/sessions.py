@@ -20,7 +20,7 @@ from types import CodeType, TracebackType
 from typing import TYPE_CHECKING, Self
 
 from megacache.autosave import Autosave
-from megacache.bundle import SaveReport
+from megacache.bundle import SaveReport, connection
 from megacache.bundle.narrow import Choice, narrowed_to
 from megacache.errors import MegacacheError, SessionError
 from megacache.explain import mismatches
@@ -95,7 +95,7 @@ class Session(Recorded):
         self._process.enable()
         self.begin()
         try:
-            if self.bundle_path is not None and self.bundle_path.exists():
+            if self.bundle_path is not None and connection.has_begun(self.bundle_path):
                 self._load_own(self.bundle_path)
         except BaseException as error:
             self.end(error)

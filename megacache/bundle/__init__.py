@@ -2,8 +2,8 @@
 
 Layer: bundle. The class is in `bundle`; what its methods do in `append`, `verify`, `compact`, `union` and `prune`; how
 far bundles hold the sessions of a process in `progress`; the tables in `rows`, the contents in `packs` and `frames`,
-torch's own container in `torch_format` and `exchange`; how the file is opened in `connection` and `schema`. FORMAT.md
-tells the format.
+torch's own container in `torch_format` and `exchange`; how the file is opened in `connection` and `schema`, and who may
+write next in `turns`. FORMAT.md tells the format.
 """
 
 from __future__ import annotations

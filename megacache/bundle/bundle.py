@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,7 @@ from megacache.bundle import connection, rows
 from megacache.bundle.append import SaveReport, append
 from megacache.bundle.narrow import narrowed
 from megacache.bundle.packs import PackReader
+from megacache.bundle.stream import stream
 from megacache.errors import BundleNotFoundError, NotABundleError, UsageError
 from megacache.recording import Recorded, Recording
 
@@ -109,13 +111,9 @@ class Bundle(Recorded):
         file = Path(path)
         try:
             return cls.open(file)
-        except BundleNotFoundError:
-            connection.create(file, is_new=False)
-        except NotABundleError:
-            # A process that was killed while it created the bundle leaves an empty file.
-            if file.is_dir() or file.stat().st_size:
-                raise
-            connection.create(file, is_new=False)
+        except (BundleNotFoundError, NotABundleError):
+            if not connection.has_begun(file):
+                connection.create(file, is_new=False)
         return cls.open(file)
 
     @classmethod
@@ -194,7 +192,8 @@ class Bundle(Recorded):
             BundleError: When the file cannot be read; see `errors`.
         """
         with self._reader.snapshot() as reading:
-            recording = replace(rows.read(reading, self.read, str(self.path)), held=self._reader.held)
+            recording = rows.read(reading, self.read, str(self.path))
+        recording = replace(recording, held=self._reader.held, stream=partial(stream, self._reader))
         return recording if session_ids is None else narrowed(recording, session_ids)
 
     def read(self, sha256: str) -> bytes:

@@ -15,13 +15,20 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from megacache.bundle import locks, row_digests, schema
+from megacache.bundle import locks, row_digests, schema, turns
 from megacache.bundle.journals import check_journals
-from megacache.bundle.sqlite_errors import code_of, named, named_after_commit
-from megacache.errors import BundleError, BundleNotWritableError, StorageFullError
+from megacache.bundle.sqlite_errors import code_of, missing, named, named_after_commit
+from megacache.errors import (
+    BundleError,
+    BundleNotFoundError,
+    BundleNotWritableError,
+    NotABundleError,
+    StorageFullError,
+)
 
 if TYPE_CHECKING:
     from tempfile import TemporaryDirectory
@@ -210,7 +217,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         connection = connect(path, "rw")
         try:
             connection.execute(_DURABILITY)
-            connection.execute("BEGIN IMMEDIATE")
+            turns.begin(connection, BUSY_TIMEOUT_S)
             schema.check(connection, path)
             schema.upgrade(connection, path)
             yield connection
@@ -257,7 +264,7 @@ def create(path: Path, *, is_new: bool) -> None:
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
             connection.execute(_DURABILITY)
-            connection.execute("BEGIN IMMEDIATE")
+            turns.begin(connection, BUSY_TIMEOUT_S)
             if path.stat().st_size == 0:
                 schema.create(connection)
             elif is_new:
@@ -267,6 +274,33 @@ def create(path: Path, *, is_new: bool) -> None:
             connection.execute("COMMIT")
         finally:
             connection.close()
+
+
+def has_begun(path: Path) -> bool:
+    """Say whether there is a bundle, or another kind of file, at a path.
+
+    Args:
+        path: The file.
+
+    Returns:
+        False when there is no file, or an empty one: a process that creates a bundle makes that first, and leaves it
+        when it is killed then.
+
+    Raises:
+        BundleError: When the file cannot be read; see `errors`.
+    """
+    reader = Reader(path)
+    try:
+        with reader.snapshot():
+            return True
+    except BundleNotFoundError:
+        return False
+    except NotABundleError:
+        if path.is_dir():
+            raise
+    finally:
+        reader.close()
+    return path.exists() and path.stat().st_size > 0
 
 
 def connect(path: Path, mode: str) -> sqlite3.Connection:
@@ -280,15 +314,10 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
         A connection without a transaction; the caller begins and ends each.
 
     Raises:
+        BundleNotFoundError: When there is no file, and it is not to be created.
         sqlite3.Error: When SQLite cannot open the file.
     """
-    connection = sqlite3.connect(
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        timeout=BUSY_TIMEOUT_S,
-        isolation_level=None,
-        check_same_thread=False,
-    )
+    connection = _opened(path, mode)
     for category, limit in _LIMITS.items():
         connection.setlimit(category, limit)
     for setting in ("trusted_schema = OFF", "cell_size_check = ON"):
@@ -324,6 +353,26 @@ def translated(path: Path, *, is_creating: bool = False) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageFullError(f"no room for {error.filename or path}: free some", path=str(path)) from error
         raise BundleError(f"{path}: {error.strerror or error}; check the file and its disk", path=str(path)) from error
+
+
+def _opened(path: Path, mode: str) -> sqlite3.Connection:
+    """Open a file. One that another process makes just then is missing, or is there, and nobody lacks a permission."""
+    open_file = partial(
+        sqlite3.connect,
+        f"{path.absolute().as_uri()}?mode={mode}",
+        uri=True,
+        timeout=BUSY_TIMEOUT_S,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        return open_file()
+    except sqlite3.OperationalError as error:
+        if mode == "rwc" or not code_of(error).startswith("SQLITE_CANTOPEN"):
+            raise
+        if not path.exists():
+            raise missing(path) from error
+    return open_file()
 
 
 def _roll_back(path: Path) -> None:

@@ -73,16 +73,25 @@ def named(error: sqlite3.Error, path: Path, *, is_creating: bool, waited_s: floa
         return StorageFullError(message, path=file)
     if code.startswith("SQLITE_IOERR"):
         return _failed(error, path)
-    if code.startswith("SQLITE_CANTOPEN") and not path.parent.is_dir():
-        return BundleNotFoundError(f"no directory {path.parent} for {path.name}: make it first", path=file)
-    if code.startswith("SQLITE_CANTOPEN") and not path.exists() and not is_creating:
-        return BundleNotFoundError(f"no bundle at {path}: check the path", path=file)
+    if code.startswith("SQLITE_CANTOPEN") and not path.exists() and not (is_creating and path.parent.is_dir()):
+        return missing(path)
     if code.startswith(_NOT_ALLOWED):
         message = f"{path} cannot be opened for this: check the permissions of the file and its directory"
         if is_creating or os.access(path.parent, os.W_OK):
             message += ", and that its disk has room for one more file"
         return BundleNotWritableError(message, path=file)
     return BundleError(f"{path}: SQLite says: {error} ({code or 'no code'})", path=file)
+
+
+def missing(path: Path) -> BundleNotFoundError:
+    """Return the error for a file that is not there.
+
+    Args:
+        path: The bundle.
+    """
+    if not path.parent.is_dir():
+        return BundleNotFoundError(f"no directory {path.parent} for {path.name}: make it first", path=str(path))
+    return BundleNotFoundError(f"no bundle at {path}: check the path", path=str(path))
 
 
 def named_after_commit(error: sqlite3.Error, path: Path) -> BundleError | None:
@@ -112,7 +121,7 @@ def _locked_out(error: sqlite3.Error, path: Path, waited_s: float) -> BundleErro
     reason = locks.reason_against(path)
     if reason is not None or code_of(error).startswith(_NO_LOCK):
         return locks.not_lockable(path, reason or f"SQLite says: {error}, {code_of(error)}")
-    message = f"{path} was in use by another process for {waited_s:.0f} s: try again when it has finished"
+    message = f"{path} was in use by another process for {waited_s:g} s: try again when it has finished"
     return BundleBusyError(message, path=str(path))
 
 

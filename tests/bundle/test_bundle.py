@@ -1,6 +1,7 @@
 """Bundle: open, create, append, record, read; two writers, threads, a fork, and what it costs."""
 
 import multiprocessing
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from megacache.bundle import Bundle, merge
+from megacache.bundle import Bundle, connection, merge, schema
 from megacache.errors import ArtifactNotFoundError, BundleError, BundleNotFoundError, NotABundleError, UsageError
 from megacache.recording import Recording
 from samples import COLD, WARM, large_recording, small_recording
@@ -67,6 +68,56 @@ def test_open_or_create_takes_the_empty_file_of_a_killed_creation(tmp_path):
         Bundle.open(file)
     with Bundle.open_or_create(file) as bundle:
         assert bundle.recording().sessions == ()
+
+
+def test_a_file_that_another_process_makes_just_then_is_opened(tmp_path, monkeypatch):
+    file, other = tmp_path / "new.megacache", tmp_path / "other.megacache"
+    Bundle.create(other).close()
+    connect, attempts = sqlite3.connect, []
+
+    def connect_too_early(*arguments, **options):
+        attempts.append(arguments)
+        try:
+            return connect(*arguments, **options)
+        finally:
+            if len(attempts) == 1:
+                other.rename(file)
+
+    monkeypatch.setattr(sqlite3, "connect", connect_too_early)
+    with Bundle.open(file) as bundle:
+        assert bundle.recording().sessions == ()
+    assert len(attempts) == 2
+
+
+def test_an_empty_file_that_another_process_fills_just_then_is_opened(tmp_path, monkeypatch):
+    file = tmp_path / "new.megacache"
+    file.touch()
+    check = schema.check
+
+    def check_too_early(connection, path):
+        try:
+            return check(connection, path)
+        finally:
+            monkeypatch.undo()
+            connection.execute("ROLLBACK")
+            Bundle.open_or_create(file).close()
+            connection.execute("BEGIN")
+
+    monkeypatch.setattr(schema, "check", check_too_early)
+    with Bundle.open_or_create(file) as bundle:
+        assert bundle.recording().sessions == ()
+
+
+def test_a_bundle_has_begun_when_there_is_more_than_an_empty_file(path, tmp_path):
+    (empty := tmp_path / "empty").touch()
+    (text := tmp_path / "text").write_text("something else " * 1000)
+    assert not connection.has_begun(empty)
+    assert not connection.has_begun(tmp_path / "missing")
+    assert not connection.has_begun(tmp_path / "no directory" / "missing")
+    assert connection.has_begun(path)
+    assert connection.has_begun(text)  # opening says what it is
+    with pytest.raises(NotABundleError, match="directory"):
+        connection.has_begun(tmp_path)
 
 
 def test_open_or_create_leaves_another_file_alone(tmp_path):
