@@ -32,7 +32,7 @@ MAY_IMPORT = {
     "parts": {"sessions", "process"},
     "compiled": {*GROUND, "bundle", "trust", "compiler", "sessions", "process", "parts"},
     "compiled_functions": {*GROUND, "bundle", "trust", "compiler", "process", "parts"},
-    "explorer": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
+    "explorer": {*GROUND, "views", "explain", "bundle", "trust", "sessions", "process"},
     "magics": {*GROUND, "views", "explain", "bundle", "sessions", "process"},
     "cli": {*GROUND, "views", "explain", "bundle", "trust", "traces"},
     "__main__": {"cli"},

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from megacache.errors import UsageError
+from megacache.errors import UntrustedError, UsageError
 from megacache.explorer import page
 from megacache.explorer.discretion import Discretion
 from megacache.explorer.shapes import Download, Outcome, VerdictRow
@@ -15,7 +15,10 @@ from megacache.explorer.snapshot import Snapshot
 from megacache.explorer.sources import Source
 from megacache.explorer.trace import chrome_trace
 from megacache.explorer.transfers import Transfers
+from megacache.trust.gate import examined
 from megacache.views.units import format_bytes
+
+_FROM_BROWSER = "it came from the browser, so it may have been made anywhere"
 
 Progress = Callable[[int, int], None]
 """Told how much is done, of how much."""
@@ -35,7 +38,15 @@ class Actions:
         self._transfers = transfers
         self._refreshed = refreshed
 
-    def act(self, action: str, path: str | None, options: Mapping[str, object], progress: Progress) -> Outcome:
+    def act(
+        self,
+        action: str,
+        path: str | None,
+        options: Mapping[str, object],
+        progress: Progress,
+        *,
+        is_trusted: bool = False,
+    ) -> Outcome:
         """Do what a button asks for.
 
         Args:
@@ -43,6 +54,7 @@ class Actions:
             path: Where to, for `save_as` and `load`.
             options: What a page may keep in, for `export_html`.
             progress: Told how far it is, where that takes long.
+            is_trusted: For `load`: whether the user saw the doubts and said to load it all the same.
 
         Raises:
             UsageError: When the source does not offer the action, or it lacks its path.
@@ -56,7 +68,7 @@ class Actions:
             case "save_as":
                 return self._saved(str(self._source.save_as(_required(path, ".megacache"))))
             case "load":
-                return self.load(_required(path))
+                return self.load(_required(path), is_trusted=is_trusted)
             case "export_bundle":
                 return self._export_bundle()
             case "export_html":
@@ -65,8 +77,12 @@ class Actions:
                 return self._export_trace()
         raise UsageError(f"{action!r} needs a file: send it as an upload")
 
-    def load(self, path: Path) -> Outcome:
-        """Hand a bundle's artifacts to torch and say what became of each.
+    def load(self, path: Path, *, is_trusted: bool = False) -> Outcome:
+        """Hand a bundle's artifacts to torch and say what became of each; or say what speaks against it.
+
+        Args:
+            path: The bundle.
+            is_trusted: Whether the user saw the doubts and said to load it all the same.
 
         Raises:
             UsageError: When nothing is there.
@@ -74,13 +90,28 @@ class Actions:
         """
         if not path.exists():
             raise UsageError(f"there is no {path.absolute()} on the kernel's machine")
-        report = self._source.load(path)
+        try:
+            report = self._source.load(path, trust=is_trusted)
+        except UntrustedError as error:
+            return _doubted(path, error.reasons)
         self._refreshed()
         rows = [
             VerdictRow(verdict=verdict, count=count, bytes=size_bytes, type=artifact_type, reason=reason)
             for verdict, count, size_bytes, artifact_type, reason in report.summary
         ]
         return Outcome(text=f"{path.name}: {report}", verdicts=rows)
+
+    def doubts_about(self, path: Path) -> Outcome | None:
+        """Say what speaks against a file that came from the browser, or None where a key that is listed signed it.
+
+        Args:
+            path: Where it lies now: as a file of the user's own, which tells nothing of where it was made.
+
+        Raises:
+            BundleError: When it is no bundle, or cannot be read; see `errors`.
+        """
+        with examined(path, told=(_FROM_BROWSER,)) as found:
+            return _doubted(path, found.reasons) if found.reasons else None
 
     def _saved(self, text: str) -> Outcome:
         self._refreshed()
@@ -103,6 +134,10 @@ class Actions:
             write(path)
             download: Download = self._transfers.offer(path, f"{stem or 'recording'}{suffix}", mime)
         return Outcome(text=f"exported {download['name']}, {format_bytes(download['bytes'])}", download=download)
+
+
+def _doubted(path: Path, reasons: tuple[str, ...]) -> Outcome:
+    return Outcome(text=f"{path.name} is not loaded yet: {'; '.join(reasons)}", doubts=list(reasons))
 
 
 def _required(path: str | None, suffix: str = "") -> Path:

@@ -14,7 +14,6 @@ import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from megacache.errors import MegacacheError, UsageError
@@ -107,18 +106,22 @@ class Messages:
                 chunk = bytes(buffers[0]) if buffers else b""
                 return Answer({"received": self._transfers.write(_text(params, "token"), _whole(params, "at"), chunk)})
             case "upload_end":
-                with self._transfers.received(_text(params, "token")) as path:
-                    return Answer(self._loaded(path))
+                return Answer(self._uploaded(_text(params, "token"), is_trusted=params.get("trusts") is True))
             case "cancel":
                 self._transfers.cancel(_text(params, "token"))
                 return Answer({})
         raise UsageError(f"this megacache does not know the question {str(name)[:40]!r}; reload the page")
 
-    def _loaded(self, path: Path) -> Outcome:
-        """Load what was uploaded; where it lies here means nothing to who sent it."""
+    def _uploaded(self, token: str, *, is_trusted: bool) -> Outcome:
+        """Load what was uploaded; while it is doubted, it waits. Where it lies here means nothing to who sent it."""
+        path = self._transfers.complete(token)
         try:
-            return self._actions.load(path)
+            if not is_trusted and (doubted := self._actions.doubts_about(path)):
+                return doubted
+            with self._transfers.received(token):
+                return self._actions.load(path, is_trusted=True)
         except MegacacheError as error:
+            self._transfers.cancel(token)
             raise UsageError(str(error).replace(str(path), path.name)) from error
 
     def _act(self, number: object, params: Mapping[str, Any]) -> Answer:
@@ -136,6 +139,7 @@ class Messages:
             path if isinstance(path, str) else None,
             options if isinstance(options, dict) else {},
             progress,
+            is_trusted=params.get("trusts") is True,
         )
         return Answer(outcome)
 

@@ -257,9 +257,10 @@ class Download(TypedDict):
 
 
 class Outcome(TypedDict):
-    """What an action did, in one line."""
+    """What an action did, in one line; or the doubts for which it loaded nothing yet."""
 
     text: str
+    doubts: NotRequired[list[str]]
     verdicts: NotRequired[list[VerdictRow]]
     download: NotRequired[Download]
 

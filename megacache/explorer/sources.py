@@ -16,6 +16,7 @@ from megacache.process import process as this_process
 from megacache.recording import Recorded, Recording
 from megacache.report import LoadReport
 from megacache.sessions import Session
+from megacache.trust.gate import Trust
 
 Shown = Recorded | str | os.PathLike[str] | None
 """What may be explored: a session, a bundle, the path of one or of a compiled artifact of torch's.
@@ -63,15 +64,20 @@ class Source(ABC):
             merge([own], into=path)
         self.save_as(path)
 
-    def load(self, path: Path) -> LoadReport:
+    def load(self, path: Path, *, trust: Trust = None) -> LoadReport:
         """Hand a bundle's artifacts to torch, in the session that is open now; without one, capturing begins.
 
+        Args:
+            path: The bundle.
+            trust: Whom the user trusts, as `megacache.load` takes it.
+
         Raises:
+            UntrustedError: When the bundle is not the user's own, and nobody who is trusted signed it.
             IncompatibleError: When nothing could be loaded, since another system compiled it.
             BundleError: When the bundle cannot be read; see `errors`.
             TorchError: When torch is absent or refuses the artifacts.
         """
-        return load(path)
+        return load(path, trust=trust)
 
     def listen(self, listener: Callable[[], None]) -> Callable[[], None]:
         """Call back when there is something new, until the returned function is called."""

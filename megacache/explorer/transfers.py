@@ -132,6 +132,19 @@ class Transfers:
             transfer.received_bytes += len(chunk)
             return transfer.received_bytes
 
+    def complete(self, token: str) -> Path:
+        """Return the file of a complete upload, which goes on waiting to be taken or cancelled.
+
+        Raises:
+            UsageError: When nothing has this token, or pieces are missing.
+        """
+        with self._lock:
+            transfer = _found(self._uploads, token)
+            if transfer.received_bytes != transfer.size_bytes:
+                here = f"{transfer.received_bytes:,} of {transfer.size_bytes:,} bytes are here"
+                raise UsageError(f"the upload is not complete: {here}")
+            return transfer.path
+
     @contextmanager
     def received(self, token: str) -> Iterator[Path]:
         """Give the file of a complete upload, whose token is used up.
@@ -142,11 +155,8 @@ class Transfers:
             UsageError: When nothing has this token, or pieces are missing.
         """
         with self._lock:
-            transfer = _found(self._uploads, token)
-            if transfer.received_bytes != transfer.size_bytes:
-                here = f"{transfer.received_bytes:,} of {transfer.size_bytes:,} bytes are here"
-                raise UsageError(f"the upload is not complete: {here}")
-            del self._uploads[token]
+            self.complete(token)
+            transfer = self._uploads.pop(token)
         try:
             yield transfer.path
         except BaseException:

@@ -37,12 +37,13 @@ class Examined:
 
 
 @contextmanager
-def examined(path: str | os.PathLike[str], trust: Trust = None) -> Iterator[Examined]:
+def examined(path: str | os.PathLike[str], trust: Trust = None, *, told: tuple[str, ...] = ()) -> Iterator[Examined]:
     """Open a bundle and say what speaks against loading it.
 
     Args:
         path: The bundle.
         trust: Whom the caller trusts.
+        told: What the caller knows against the file beside what it tells of itself.
 
     Yields:
         The bundle. The rows that were checked are those that it has: load no others.
@@ -57,7 +58,7 @@ def examined(path: str | os.PathLike[str], trust: Trust = None) -> Iterator[Exam
     with Bundle.open(file) as bundle:
         recording = bundle.recording()
         with translated(file):
-            reasons = () if trust is True else _reasons(file, recording, keys)
+            reasons = () if trust is True else _reasons(file, recording, keys, told)
         if _identity(file) != before:
             message = f"{file} was replaced by another file while it was opened: load it again"
             raise BundleError(message, path=str(file))
@@ -145,10 +146,12 @@ def untrusted(path: str | os.PathLike[str], reasons: tuple[str, ...], trust: Tru
     return UntrustedError(message, path=os.fspath(path), reasons=reasons)
 
 
-def _reasons(path: Path, recording: Recording, named: tuple[PublicKey, ...] | None) -> tuple[str, ...]:
+def _reasons(
+    path: Path, recording: Recording, named: tuple[PublicKey, ...] | None, told: tuple[str, ...]
+) -> tuple[str, ...]:
     if named is not None:
         return signing.objections(signing.check(path, recording, named))
-    found = doubts(path)
+    found = (*told, *doubts(path))
     if not found:
         return ()
     try:

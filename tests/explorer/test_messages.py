@@ -17,6 +17,10 @@ from megacache.explorer.snapshot import Snapshot
 from megacache.explorer.sources import BundleSource
 from megacache.explorer.transfers import UPLOAD_CHUNK_BYTES, Transfers
 from megacache.report import LoadReport
+from megacache.trust import trusted_keys
+from megacache.trust.gate import trusted
+from megacache.trust.keys import PrivateKey
+from megacache.trust.signing import sign
 from samples import Contents, small_recording
 
 
@@ -29,8 +33,8 @@ class LoadingSource(BundleSource):
         super().__init__(path)
         self.loaded = []
 
-    def load(self, path):
-        with Bundle.open(path) as bundle:
+    def load(self, path, *, trust=None):
+        with trusted(path, trust), Bundle.open(path) as bundle:
             self.loaded.append(path.read_bytes())
             return LoadReport(bundle.recording().verdicts)
 
@@ -201,10 +205,55 @@ def uploaded(talk, content, name="large.megacache"):
 def test_a_large_upload_arrives_whole_and_is_loaded(talk, tmp_path):
     content = large_bundle(tmp_path / "large.megacache")
     assert len(content) > 25 << 20
-    outcome, error, _ = talk.ask("upload_end", token=uploaded(talk, content))
+    token = uploaded(talk, content)
+    outcome, error, _ = talk.ask("upload_end", token=token)
+    assert error is None
+    assert outcome["doubts"] == [
+        "it came from the browser, so it may have been made anywhere",
+        "nobody signed it",
+    ]
+    assert talk.source.loaded == []
+    outcome, error, _ = talk.ask("upload_end", token=token, trusts=True)
     assert error is None
     assert outcome["text"].startswith("large.megacache: 2 hit")
+    assert "doubts" not in outcome
     assert talk.source.loaded == [content]
+    assert "no such transfer" in talk.ask("upload_end", token=token, trusts=True)[1]
+
+
+def test_an_upload_that_is_doubted_can_be_forgotten(talk, bundle_path):
+    token = uploaded(talk, bundle_path.read_bytes())
+    path = talk.transfers.complete(token)
+    assert talk.ask("upload_end", token=token)[0]["doubts"]
+    assert path.exists()
+    assert talk.ask("cancel", token=token)[:2] == ({}, None)
+    assert not path.parent.exists()
+    assert talk.source.loaded == []
+
+
+def test_an_upload_that_a_listed_key_signed_is_loaded_at_once(talk, bundle_path, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    key = PrivateKey.generate("the team")
+    trusted_keys.add(key.public)
+    sign(bundle_path, key)
+    outcome, error, _ = talk.ask("upload_end", token=uploaded(talk, bundle_path.read_bytes(), "signed.megacache"))
+    assert error is None
+    assert outcome["text"].startswith("signed.megacache: 2 hit")
+
+
+def test_a_path_that_is_doubted_is_loaded_when_it_is_said_so(talk, bundle_path):
+    bundle_path.chmod(0o666)
+    outcome, error, _ = talk.ask("act", action="load", path=str(bundle_path))
+    assert error is None
+    assert outcome == {
+        "text": "encoder.megacache is not loaded yet: everyone may write it; nobody signed it",
+        "doubts": ["everyone may write it", "nobody signed it"],
+    }
+    for trusts in (False, "yes", 1, None):
+        assert talk.ask("act", action="load", path=str(bundle_path), trusts=trusts)[0]["doubts"]
+    assert talk.source.loaded == []
+    outcome, _, _ = talk.ask("act", action="load", path=str(bundle_path), trusts=True)
+    assert outcome["text"].startswith("encoder.megacache: 2 hit")
 
 
 def test_pieces_out_of_order_and_cancelled_uploads_are_refused(talk):

@@ -63,12 +63,13 @@ def test_a_bundle_can_be_saved_elsewhere_but_not_onto_itself(bundle_path, tmp_pa
 
 def test_a_bundle_can_be_loaded_and_offers_its_own_path(bundle_path, monkeypatch):
     loaded = []
-    monkeypatch.setattr(sources, "load", loaded.append)
+    monkeypatch.setattr(sources, "load", lambda path, *, trust: loaded.append((path, trust)))
     source = source_of(bundle_path)
     assert {"load", "upload"} <= set(source.actions)
     assert source.about.bundle == bundle_path
     source.load(source.about.bundle)
-    assert loaded == [bundle_path]
+    source.load(source.about.bundle, trust=True)
+    assert loaded == [(bundle_path, None), (bundle_path, True)]
 
 
 @pytest.mark.torch

@@ -23,6 +23,8 @@ export interface Progress {
 /** What an action says it did: one line, and the verdicts where something was loaded. */
 export interface Outcome {
   readonly text: string;
+  /** Why nothing was loaded yet: loading runs code, and this may be somebody else's. Asked with `trusts`, it is loaded. */
+  readonly doubts?: readonly string[];
   readonly verdicts?: readonly VerdictRow[];
 }
 
@@ -43,12 +45,17 @@ export interface Host {
    * @param path Where to, for `save_as` and `load`: a path on the machine of the kernel.
    * @param file What to, for `upload`.
    * @param options For `export_html`: what to keep in.
+   * @param trusts For `load` and `upload`: the reader saw the doubts, and wants it loaded all the same. The file that was
+   *   uploaded last is not sent again.
    */
   act(
     action: Action,
-    asked: { path?: string; file?: File; options?: ExportOptions },
+    asked: { path?: string; file?: File; options?: ExportOptions; trusts?: boolean },
     onProgress: (progress: Progress) => void,
   ): Promise<Outcome>;
+
+  /** Forget the file that was uploaded and is doubted: the reader does not want it loaded. */
+  forget?(): void;
 
   /** Call back whenever the trees are others than before, until the returned function is called. */
   onChange(changed: () => void): () => void;

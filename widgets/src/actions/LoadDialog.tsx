@@ -1,4 +1,4 @@
-/** Load: a file of the reader's machine or a path on that of the kernel; then what became of each artifact. */
+/** Load: a file of the reader's machine or a path on that of the kernel; a second step where it is doubted; the verdicts. */
 
 import { useState } from "preact/hooks";
 
@@ -7,6 +7,7 @@ import { formatBytes } from "../format";
 import { useAttempt } from "./attempt";
 import { Attempted } from "./Attempted";
 import { Dialog } from "./Dialog";
+import { Doubts } from "./Doubts";
 import { FileField } from "./FileField";
 import { Verdicts } from "./Verdicts";
 import type { Work } from "./work";
@@ -32,6 +33,25 @@ export function LoadDialog({ work, own, onClose }: { work: Work; own: string; on
   const wanted = way === "upload" ? (file?.name ?? "") : path.trim();
   const asked = way === "upload" ? { file: file! } : { path: wanted };
 
+  function closeDoubted(): void {
+    if (!attempt.isRunning) work.host.forget?.();
+    onClose();
+  }
+
+  if (attempt.outcome?.doubts) {
+    return (
+      <Dialog
+        title={`${wanted} may not be your own`}
+        verb="Load it: this runs the code in it"
+        isReady={!attempt.isRunning}
+        onSubmit={() => attempt.run(way, { ...asked, trusts: true }, `Loading ${wanted}`)}
+        onClose={closeDoubted}
+      >
+        <Doubts doubts={attempt.outcome.doubts} />
+        <Attempted attempt={attempt} work={work} />
+      </Dialog>
+    );
+  }
   if (attempt.outcome) {
     return (
       <Dialog title={`Loaded ${wanted}`} onClose={onClose}>
@@ -52,7 +72,7 @@ export function LoadDialog({ work, own, onClose }: { work: Work; own: string; on
       {way === "upload" && <FileField file={file} onChoose={setFile} />}
       {way === "load" && <PathField path={path} onChange={setPath} />}
       <p class="mc-note">
-        Loading a cache runs its code: load only what you made or trust. Only what fits this machine is loaded.
+        Loading a cache runs its code: you are asked again where it may not be your own. Only what fits this machine is loaded.
         {file && way === "upload" && ` ${formatBytes(file.size)} to send.`}
       </p>
       <Attempted attempt={attempt} work={work} />

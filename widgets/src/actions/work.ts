@@ -9,6 +9,7 @@ export interface Asked {
   readonly path?: string;
   readonly file?: File;
   readonly options?: ExportOptions;
+  readonly trusts?: boolean;
 }
 
 /** What is being done. */

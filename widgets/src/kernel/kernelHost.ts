@@ -4,7 +4,7 @@ import { gunzipJson } from "../gzip";
 import type { Action, Grouping, Host, Outcome, Parts, Progress } from "../host";
 import { Asks } from "./asks";
 import { bytesOf, type KernelModel } from "./model";
-import { type Download, download, upload } from "./transfer";
+import { type Download, download, forget, loadUploaded, upload } from "./transfer";
 
 /** A save or an export of a large recording may take minutes, and wait for a cell before. */
 const ACT_LIMIT_MS = 60 * 60_000;
@@ -12,6 +12,8 @@ const ACT_LIMIT_MS = 60 * 60_000;
 /** The host of a widget. */
 export class KernelHost implements Host {
   readonly #asks: Asks;
+  /** What was uploaded and waits until the reader says whether to load it. */
+  #doubted: string | null = null;
 
   /** @param isConnected Whether there is a kernel behind the model. */
   constructor(
@@ -45,13 +47,33 @@ export class KernelHost implements Host {
 
   async act(
     action: Action,
-    { path, file, options }: Parameters<Host["act"]>[1],
+    { path, file, options, trusts = false }: Parameters<Host["act"]>[1],
     onProgress: (progress: Progress) => void,
   ): Promise<Outcome> {
-    if (action === "upload") return upload(this.#asks, file!, onProgress);
-    const { result } = await this.#asks.ask("act", { action, path, options }, { onProgress, limitMs: ACT_LIMIT_MS });
+    if (action === "upload") return this.#upload(file!, trusts, onProgress);
+    const asked = { action, path, options, trusts };
+    const { result } = await this.#asks.ask("act", asked, { onProgress, limitMs: ACT_LIMIT_MS });
     const { download: offered, ...outcome } = result as Outcome & { readonly download?: Download };
     if (offered) await download(this.#asks, offered, onProgress);
+    return outcome;
+  }
+
+  forget(): void {
+    if (this.#doubted) forget(this.#asks, this.#doubted);
+    this.#doubted = null;
+  }
+
+  /** Send a file; when it is trusted, the one that was sent before and is doubted. */
+  async #upload(file: File, trusts: boolean, onProgress: (progress: Progress) => void): Promise<Outcome> {
+    if (trusts && this.#doubted) {
+      const token = this.#doubted;
+      this.#doubted = null;
+      return loadUploaded(this.#asks, token, true, onProgress);
+    }
+    this.forget();
+    const token = await upload(this.#asks, file, onProgress);
+    const outcome = await loadUploaded(this.#asks, token, trusts, onProgress);
+    if (outcome.doubts) this.#doubted = token;
     return outcome;
   }
 

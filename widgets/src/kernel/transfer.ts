@@ -35,8 +35,8 @@ export function download(asks: Asks, { token, name, bytes, mime }: Download, onP
   });
 }
 
-/** Send a file to the kernel, which then loads it. */
-export async function upload(asks: Asks, file: File, onProgress: OnProgress): Promise<Outcome> {
+/** Send a file to the kernel and return its token there. */
+export async function upload(asks: Asks, file: File, onProgress: OnProgress): Promise<string> {
   const { result } = await asks.ask("upload_begin", { name: file.name, bytes: file.size });
   const { token } = result as { token: string };
   return cancelled(asks, token, async () => {
@@ -46,9 +46,21 @@ export async function upload(asks: Asks, file: File, onProgress: OnProgress): Pr
       await asks.ask("upload_chunk", { token, at }, { buffer });
     }
     onProgress({ done: file.size, total: file.size });
-    const answer = await asks.ask("upload_end", { token }, { onProgress, limitMs: LOAD_LIMIT_MS });
+    return token;
+  });
+}
+
+/** Load what was sent; without `trusts` the kernel may answer with doubts, and then waits with the file. */
+export function loadUploaded(asks: Asks, token: string, trusts: boolean, onProgress: OnProgress): Promise<Outcome> {
+  return cancelled(asks, token, async () => {
+    const answer = await asks.ask("upload_end", { token, trusts }, { onProgress, limitMs: LOAD_LIMIT_MS });
     return answer.result as Outcome;
   });
+}
+
+/** Let the kernel remove what was sent. */
+export function forget(asks: Asks, token: string): void {
+  asks.ask("cancel", { token }).catch(() => undefined);
 }
 
 /** Do something with a token; if it fails, the kernel need not keep what it belongs to. */
@@ -56,7 +68,7 @@ async function cancelled<T>(asks: Asks, token: string, transfer: () => Promise<T
   try {
     return await transfer();
   } catch (error) {
-    asks.ask("cancel", { token }).catch(() => undefined);
+    forget(asks, token);
     throw error;
   }
 }

@@ -19,13 +19,16 @@ interface Call {
 }
 
 let calls: Call[];
+let forgotten: number;
 let page: Rendered;
 
 async function show(actions: readonly Action[] = ALL, bundle: string | null = "a.megacache"): Promise<void> {
   calls = [];
+  forgotten = 0;
   const host = {
     actions: new Set(actions),
     act: (action, asked, onProgress) => new Promise((end, fail) => calls.push({ action, asked, onProgress, end, fail })),
+    forget: () => (forgotten += 1),
   } as Partial<Host> as Host;
   const work = new Work(host);
   const { summary } = columnsOf([], { bundle });
@@ -172,7 +175,7 @@ describe("the dialog", () => {
 
   it("load sends a file, shows how far it is, then the verdicts", async () => {
     await page.click(button("Load…"));
-    const warning = "Loading a cache runs its code: load only what you made or trust.";
+    const warning = "Loading a cache runs its code: you are asked again where it may not be your own.";
     expect(page.one("dialog").textContent).toContain(warning);
     const file = new File(["content"], "c.megacache");
     const input = page.one<HTMLInputElement>("dialog input[type=file]");
@@ -190,6 +193,42 @@ describe("the dialog", () => {
     calls[0]!.end({ text: "2 artifacts", verdicts: [{ verdict: "refused", count: 2, bytes: 2000, type: "kernel", reason: "made for `avx512`" }] });
     await page.settle();
     expect(page.all("dialog td").map((cell) => cell.textContent)).toEqual(["refused", "kernel", "2", "2.0 kB", "made for avx512"]);
+  });
+
+  describe("load of what is doubted", () => {
+    const doubts = ["it belongs to `eve` (user 1001), and you are `ada` (user 1000)", "nobody signed it"];
+    const verb = "Load it: this runs the code in it";
+
+    beforeEach(async () => {
+      await page.click(button("Load…"));
+      await page.click(page.all("dialog input[type=radio]")[1]!);
+      await page.type(page.one<HTMLInputElement>("dialog .mc-input"), "d.megacache");
+      await submit();
+      calls[0]!.end({ text: "d.megacache is not loaded yet", doubts });
+      await page.settle();
+    });
+
+    it("tells the doubts and waits for a second, explicit step", async () => {
+      expect(page.one("dialog h2").textContent).toBe("d.megacache may not be your own");
+      expect(page.all("dialog li").map((each) => each.textContent)).toEqual(doubts.map((each) => each.replaceAll("`", "")));
+      expect(document.activeElement).toBe(page.one(".mc-doubts"));
+      expect(calls).toHaveLength(1);
+      expect(button("Load")).toBeUndefined();
+      await page.click(button(verb));
+      await submit();
+      expect(calls[1]).toMatchObject({ action: "load", asked: { path: "d.megacache", trusts: true } });
+      calls[1]!.end({ text: "1 artifact", verdicts: [{ verdict: "loaded", count: 1, bytes: 2000, type: "kernel", reason: "" }] });
+      await page.settle();
+      expect(page.one("dialog h2").textContent).toBe("Loaded d.megacache");
+      expect(forgotten).toBe(0);
+    });
+
+    it("is forgotten when it is cancelled", async () => {
+      await page.click(button("Cancel"));
+      expect(page.all("dialog[open]")).toEqual([]);
+      expect(calls).toHaveLength(1);
+      expect(forgotten).toBe(1);
+    });
   });
 
   it("load shows no column of reasons where all was loaded", async () => {

@@ -110,6 +110,42 @@ describe("an upload", () => {
     expect(progress.at(-1)).toEqual({ done: bytes.length, total: bytes.length });
   });
 
+  it("that is doubted waits, and is loaded without being sent again", async () => {
+    const small = new File([Uint8Array.of(1, 2)], "s.megacache");
+    const first = host.act("upload", { file: small }, onProgress);
+    await until("upload_begin");
+    await model.answer({ result: { token: "u" } });
+    await until("upload_chunk");
+    await model.answer({ result: { received: 2 } });
+    expect((await until("upload_end")).params).toEqual({ token: "u", trusts: false });
+    await model.answer({ result: { text: "not yet", doubts: ["it came from the browser"] } });
+    expect((await first).doubts).toEqual(["it came from the browser"]);
+    const second = host.act("upload", { file: small, trusts: true }, onProgress);
+    expect(model.asked).toMatchObject({ name: "upload_end", params: { token: "u", trusts: true } });
+    await model.answer({ result: { text: "loaded", verdicts: [] } });
+    expect(await second).toEqual({ text: "loaded", verdicts: [] });
+    const sent = model.sent.length;
+    host.forget();
+    expect(model.sent).toHaveLength(sent);
+  });
+
+  it("that is doubted can be forgotten, and is when another one is sent", async () => {
+    const small = new File([Uint8Array.of(1, 2)], "s.megacache");
+    for (const token of ["u", "v"]) {
+      const outcome = host.act("upload", { file: small }, onProgress);
+      await until("upload_begin");
+      await model.answer({ result: { token } });
+      await until("upload_chunk");
+      await model.answer({ result: { received: 2 } });
+      await until("upload_end");
+      await model.answer({ result: { text: "not yet", doubts: ["it came from the browser"] } });
+      await outcome;
+    }
+    host.forget();
+    const cancelled = model.sent.filter((each) => each.name === "cancel").map((each) => each.params["token"]);
+    expect(cancelled).toEqual(["u", "v"]);
+  });
+
   it("that fails is cancelled, and fails with the kernel's sentence", async () => {
     const outcome = begin();
     const failed = expect(outcome).rejects.toThrow("the disk is full");
