@@ -339,3 +339,9 @@ def test_export_never_replaces_a_bundle(facts, programs):
     finally:
         megacache.disable()
     assert path.read_bytes() == before
+
+
+def test_an_empty_file_that_a_killed_process_left_is_no_bundle_yet_and_becomes_one(programs):
+    (empty := programs.folder / "empty.megacache").touch()
+    told = json.loads(programs.run("precompile_session", empty))
+    assert told["session"]["aot_autograd"] == 1

@@ -20,7 +20,7 @@ from megacache.model import Artifact, ArtifactUse, Compile, SessionInfo
 from megacache.recording import Recording
 
 ARTIFACT_COLUMNS = ("artifact_type", "cache_key", "content_sha256", "size_bytes", "added_us", "system_id")
-SESSION_COLUMNS = ("session_id", "name", "status", "started_us", "ended_us")
+SESSION_COLUMNS = ("session_id", "name", "rank", "status", "started_us", "ended_us")
 
 
 class ListedArtifact(NamedTuple):
@@ -41,6 +41,7 @@ class ListedSession(NamedTuple):
 
     session_id: str
     name: str
+    rank: int | None
     status: str
     started_us: int
     ended_us: int | None

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from megacache.views.names import KEY_LENGTH, artifact_name
+from megacache.views.names import KEY_LENGTH, artifact_name, session_title
 from megacache.views.units import count, format_bytes, format_duration
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def listing_lines(listing: Listing) -> Iterator[str]:
 
 
 def session_line(session: ListedSession) -> str:
-    """Return a session as one line: name, short id, start, duration, compiles, status.
+    """Return a session as one line: name and rank, short id, start, duration, compiles, status.
 
     Args:
         session: The session.
@@ -47,7 +47,7 @@ def session_line(session: ListedSession) -> str:
         One line without its end.
     """
     duration = format_duration(None if session.ended_us is None else session.ended_us - session.started_us)
-    label = f"{session.name:<20} {session.session_id[:KEY_LENGTH]:<{KEY_LENGTH}}"
+    label = f"{session_title(session.name, session.rank):<20} {session.session_id[:KEY_LENGTH]:<{KEY_LENGTH}}"
     outcome = f"{count(session.compile_count, 'compile')}, {session.status}"
     return f"  {label}  {moment(session.started_us)}  {duration:>8}  {outcome}"
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from megacache.explorer.shapes import Phase, SpanColumns, TimelineLane, TimelinePart
 from megacache.explorer.wire import Line
 from megacache.recording import Recording
+from megacache.views.names import session_title
 from megacache.views.phases import PHASE_TITLES
 from megacache.views.timeline import Lane, lanes
 from megacache.views.tree import COMPILE_KINDS
@@ -65,7 +66,7 @@ def timeline_part(recording: Recording, tree_lines: Iterable[Line]) -> TimelineP
         tree_lines: The lines of the tree of functions, for the number of each lane's node.
     """
     numbers = _numbers(tree_lines)
-    names = {session.session_id: session.name for session in recording.sessions}
+    names = {each.session_id: session_title(each.name, each.rank) for each in recording.sessions}
     found = lanes(recording)
     drawn = _one_after_the_other(recording, found)
     kept = sorted(drawn, key=lambda each: -each[1].duration_us)[:SPAN_LIMIT]

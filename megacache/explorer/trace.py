@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from megacache.explorer.spans import Span, session_starts, spans
 from megacache.recording import Recording
+from megacache.views.names import session_title
 from megacache.views.timeline import Lane, lanes
 
 
@@ -23,7 +24,7 @@ def chrome_trace(recording: Recording) -> bytes:
         `{"traceEvents": [...]}`, in microseconds from the start of the first session.
     """
     sessions = {session.session_id: at for at, session in enumerate(recording.sessions, 1)}
-    names = {session.session_id: session.name for session in recording.sessions}
+    names = {each.session_id: session_title(each.name, each.rank) for each in recording.sessions}
     starts = session_starts(recording)
     first = min(starts.values(), default=0)
     events: list[dict[str, object]] = []

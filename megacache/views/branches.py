@@ -17,6 +17,7 @@ from megacache.views.names import (
     failed_guard,
     first_line,
     place,
+    session_title,
     short_backend,
     without_home,
 )
@@ -50,7 +51,7 @@ def _session(index: Index, session_id: str) -> Branch:
         if info.error:
             detail += f" · {without_home(first_line(info.error))}"
         state = "failed" if info.status == "failed" else None
-    name = info.name if info else session_id
+    name = session_title(info.name, info.rank) if info else session_id
     return join("session", key, name, branches, state=state, detail=detail.removeprefix(" · "), session_id=session_id)
 
 

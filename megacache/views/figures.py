@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from megacache.recording import Recording
 from megacache.views.marks import GREY, Mark, byte_marks, largest, mark_totals, size_marks, time_marks
-from megacache.views.names import without_home
+from megacache.views.names import session_title, without_home
 from megacache.views.phases import PHASE_TITLES
 from megacache.views.timeline import PHASE_COLOURS, Lane, lanes, longest
 from megacache.views.tree import Tree
@@ -98,7 +98,7 @@ class Figures:
         """Name each row by its compile; by its session too where there are several."""
         if len({lane.session_id for lane in rows if lane.session_id}) < 2:
             return [lane.label for lane in rows]
-        names = {session.session_id: session.name for session in self.recording.sessions}
+        names = {each.session_id: session_title(each.name, each.rank) for each in self.recording.sessions}
         return [f"{names[lane.session_id]} · {lane.label}" if lane.session_id in names else lane.label for lane in rows]
 
 

@@ -33,6 +33,16 @@ def without_home(text: str) -> str:
     return _USER_CACHE.sub("torchinductor", _HOMES.sub("~", _own_home().sub("~", text)))
 
 
+def session_title(name: str, rank: int | None) -> str:
+    """Return a session's name, and its rank in a distributed job, where all ranks run the same program.
+
+    Args:
+        name: The session's name; that of a log tells the rank itself.
+        rank: Its rank, if it has one.
+    """
+    return name if rank is None or re.search(rf"\brank {rank}\b", name) else f"{name}, rank {rank}"
+
+
 def first_line(text: str | None) -> str:
     """Return the first line that says something."""
     return next((line.strip() for line in (text or "").splitlines() if line.strip()), "")

@@ -45,6 +45,13 @@ def test_a_resume_function_loses_the_prefix_and_a_function_keeps_its_name():
     assert names.code_name(resume) == "resume_in_forward_at_16"
 
 
+def test_a_session_is_told_by_its_rank_once():
+    assert names.session_title("train", None) == "train"
+    assert names.session_title("train", 0) == "train, rank 0"
+    assert names.session_title("rank 3 torch_trace", 3) == "rank 3 torch_trace"
+    assert names.session_title("rank 12", 1) == "rank 12, rank 1"
+
+
 def test_keys_and_backends_are_short():
     assert names.short_key(None) == "no key"
     assert names.short_key("f" * 52) == "f" * names.KEY_LENGTH
