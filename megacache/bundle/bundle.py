@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ from megacache.bundle import connection, rows
 from megacache.bundle.append import SaveReport, append
 from megacache.bundle.narrow import narrowed
 from megacache.bundle.packs import PackReader
-from megacache.bundle.stream import stream
 from megacache.errors import BundleNotFoundError, NotABundleError, UsageError
 from megacache.recording import Recorded, Recording
 
@@ -192,8 +190,7 @@ class Bundle(Recorded):
             BundleError: When the file cannot be read; see `errors`.
         """
         with self._reader.snapshot() as reading:
-            recording = rows.read(reading, self.read, str(self.path))
-        recording = replace(recording, held=self._reader.held, stream=partial(stream, self._reader))
+            recording = replace(rows.read(reading, self.read, str(self.path)), held=self._reader.held)
         return recording if session_ids is None else narrowed(recording, session_ids)
 
     def read(self, sha256: str) -> bytes:
