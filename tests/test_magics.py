@@ -10,6 +10,9 @@ import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
+from megacache.bundle import Bundle
+from samples import small_recording
+
 pytestmark = pytest.mark.torch
 
 SETUP = "import torch\n%load_ext megacache"
@@ -45,10 +48,16 @@ front_end.STATIC = pathlib.Path("nowhere")"""
 WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
-def run(*cells, folder, cache):
+def run(*cells, folder, cache, allows_errors=False):
     """Run cells in a real kernel and return them with their outputs."""
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
-    client = NotebookClient(notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": str(folder)}})
+    client = NotebookClient(
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        allow_errors=allows_errors,
+        resources={"metadata": {"path": str(folder)}},
+    )
     with client.setup_kernel(env={**cache}):
         for at, cell in enumerate(notebook.cells):
             client.execute_cell(cell, at)
@@ -65,6 +74,10 @@ def html_of(cell):
 
 def printed(cell):
     return "".join(output.text for output in outputs(cell, "stream") if output.name == "stdout")
+
+
+def complained(cell):
+    return "".join(output.text for output in outputs(cell, "stream") if output.name == "stderr")
 
 
 @pytest.fixture(scope="module")
@@ -110,6 +123,39 @@ def warm(cold, folder, environment):
     """A second kernel, with another empty torch cache: only the bundle can serve."""
     cells = [SETUP, CELL]
     return run(*cells, folder=folder, cache={**environment, "TORCHINDUCTOR_CACHE_DIR": str(folder / "warm")})
+
+
+@pytest.fixture(scope="module")
+def doubtful(folder, environment):
+    """A kernel with a bundle that others may write; nothing is compiled in it."""
+    with Bundle.create(folder / "open.megacache") as bundle:
+        bundle.append(*small_recording())
+    (folder / "open.megacache").chmod(0o666)
+    cells = [
+        SETUP,
+        "%megacache load open.megacache",
+        "%megacache load open.megacache --trust",
+        "%%megacache x --bundle open.megacache --no-widget\n'ran'",
+        "%%megacache y --bundle open.megacache --no-widget --trust\n'ran'",
+    ]
+    return run(*cells, folder=folder, cache=environment, allows_errors=True)
+
+
+def test_a_bundle_that_is_doubted_is_loaded_only_when_it_is_said_so(doubtful):
+    refused = "open.megacache is not loaded, since loading a cache runs its code: everyone may write it"
+    assert refused in complained(doubtful[1])
+    # Behind the gate: the small recording is of another system.
+    assert "nothing of open.megacache was loaded" in complained(doubtful[2])
+
+
+def test_a_cell_with_a_bundle_that_is_doubted_runs_cold_and_says_so(doubtful):
+    for cell in doubtful[3:]:
+        (result,) = outputs(cell, "execute_result")
+        assert result.data["text/plain"] == "'ran'"
+    assert "session 'x' starts cold: open.megacache is not loaded" in complained(doubtful[3])
+    assert "refused: its bundle is not trusted: everyone may write it" in printed(doubtful[3])
+    assert complained(doubtful[4]) == ""
+    assert "is not trusted" not in printed(doubtful[4])
 
 
 def test_value_of_the_cell_is_its_out(cold):

@@ -142,8 +142,8 @@ class PrecompileContext(Precompiled):
                 return populated(recording, wanted, trust_unknown=trust_unknown)
         from megacache import __version__
 
-        check_bytes("the precompile entries", trust)
         recording, contents = imported(data, __version__)
+        check_bytes("the precompile entries", trust)
         return populated(replace(recording, read=contents.__getitem__), wanted, trust_unknown=trust_unknown)
 
 

@@ -205,7 +205,30 @@ def test_a_large_file_is_uploaded_in_chunks(explorer, trained, tmp_path):
     dialog = open_dialog(explorer, "Load…")
     dialog.locator('input[type="file"]').set_input_files(path)
     dialog.get_by_role("button", name="Load", exact=True).click()
+    load_anyway = dialog.get_by_role("button", name="Load it: this runs the code in it")
+    expect(load_anyway).to_be_visible(timeout=SLOW_MS)
+    expect(dialog.get_by_role("listitem").first).to_have_text(
+        "it came from the browser, so it may have been made anywhere"
+    )
+    load_anyway.click()
+    expect(dialog.get_by_role("heading")).to_have_text("Loaded large.megacache", timeout=SLOW_MS)
     expect(explorer.get_by_role("status").filter(has_text="large.megacache").first).to_be_visible(timeout=SLOW_MS)
+    explorer.page.keyboard.press("Escape")
+
+
+def test_a_bundle_of_somebody_elses_is_loaded_only_after_a_second_step(explorer, trained):
+    (trained.folder / "open.megacache").write_bytes((trained.folder / "train.megacache").read_bytes())
+    (trained.folder / "open.megacache").chmod(0o666)
+    load_path(explorer, "open.megacache")
+    dialog = explorer.get_by_role("dialog")
+    expect(dialog.get_by_role("heading")).to_have_text("open.megacache may not be your own")
+    expect(dialog.get_by_role("listitem")).to_have_text(["everyone may write it", "nobody signed it"])
+    expect(dialog.get_by_role("group", name="Why it was not loaded")).to_be_focused()
+    explorer.page.keyboard.press("Escape")
+    expect(dialog).to_have_count(0)
+    load_path(explorer, "open.megacache")
+    dialog.get_by_role("button", name="Load it: this runs the code in it").click()
+    expect(explorer.get_by_role("cell", name="guarded_code").first).to_be_visible(timeout=SLOW_MS)
     explorer.page.keyboard.press("Escape")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from megacache.bundle import Bundle
 from megacache.bundle.union import Contents
-from megacache.errors import EntryNotFoundError, EntryRefusedError, UsageError
+from megacache.errors import EntryNotFoundError, EntryRefusedError, UntrustedError, UsageError
 
 pytestmark = pytest.mark.torch
 
@@ -121,6 +121,22 @@ def test_the_pickle_and_the_live_object_tell_the_same(compiled, tmp_path):
     read, backends = read_entry("key", content)
     assert read == entry_view("key", entry, entry.backend_ids)
     assert {each.backend_id for each in backends} == set(entry.backend_ids)
+
+
+def test_an_entry_of_a_bundle_that_is_doubted_is_looked_at_and_not_installed(keep, define, package, monkeypatch):
+    module = define(TEXT)
+    path = keep(module.f)
+    path.chmod(0o666)
+    found = package(path, module.f)
+    assert found.entry.name == "f"
+    with monkeypatch.context() as patch:
+        patch.setattr(pickle, "loads", None)
+        with pytest.raises(UntrustedError, match="everyone may write it"):
+            found.install()
+    assert not found.is_installed
+    trusted = package(path, module.f, trust=True)
+    trusted.install()
+    assert trusted.is_installed
 
 
 def test_what_is_installed_runs_and_what_is_uninstalled_compiles_again(keep, define, package, x):

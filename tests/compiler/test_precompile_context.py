@@ -11,7 +11,7 @@ from megacache.bundle.torch_format import read_artifacts
 from megacache.bundle.union import Contents
 from megacache.compiler.functions import key_of
 from megacache.compiler.precompile_context import PrecompileContext
-from megacache.errors import EntryNotFoundError, EntryRefusedError, NotABundleError
+from megacache.errors import EntryNotFoundError, EntryRefusedError, NotABundleError, UntrustedError
 
 pytestmark = pytest.mark.torch
 
@@ -146,11 +146,13 @@ def test_what_was_saved_goes_back_into_torchs_caches(compiled, torchs, dynamo_fo
 
 def test_what_does_not_say_where_it_is_from_must_be_trusted(compiled, torchs, dynamo_folder):
     data = PrecompileContext.current().serialize()
-    refused = PrecompileContext.populate_caches(data)
+    with pytest.raises(UntrustedError, match="bytes do not tell whose they are"):
+        PrecompileContext.populate_caches(data, trust_unknown=True)
+    refused = PrecompileContext.populate_caches(data, trust=True)
     assert refused.counts == {"refused": 1}
     assert "trust_unknown=True" in refused.verdicts[0].reason
     assert not dynamo_folder.exists()
-    assert PrecompileContext.populate_caches(data, trust_unknown=True).counts == {"loaded": 1}
+    assert PrecompileContext.populate_caches(data, trust=True, trust_unknown=True).counts == {"loaded": 1}
 
 
 def test_what_was_compiled_elsewhere_is_refused_and_an_older_one_is_unused(compiled, torchs, dynamo_folder, tmp_path):
