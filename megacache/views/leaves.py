@@ -9,7 +9,7 @@ from megacache.model import Artifact, ArtifactUse, Verdict
 from megacache.views.branch import Branch, join
 from megacache.views.index import Index
 from megacache.views.names import artifact_name, first_line, without_home
-from megacache.views.tree import Node
+from megacache.views.tree import STATES, Node
 from megacache.views.units import format_duration
 
 
@@ -35,7 +35,7 @@ def _artifact(index: Index, uses: list[ArtifactUse], parent_key: str) -> Branch:
         last.cache_key,
         digest,
         stored.size_bytes if stored else None,
-        state=verdict.verdict if verdict and is_turned_away else looked_up.state or "",
+        state=verdict.verdict if verdict and is_turned_away else looked_up.state,
         detail=_use_detail(looked_up, verdict),
         duration_us=max(times, default=None),
         session_id=last.session_id,
@@ -55,8 +55,16 @@ def _use_detail(use: ArtifactUse, verdict: Verdict | None) -> str:
 
 
 def _leaf(
-    parent_key: str, artifact_type: str, cache_key: str | None, digest: str | None, size: int | None, **facts: Any
+    parent_key: str,
+    artifact_type: str,
+    cache_key: str | None,
+    digest: str | None,
+    size: int | None,
+    *,
+    state: str | None = None,
+    **facts: Any,
 ) -> Branch:
+    """Return one artifact. A state that this version does not know is shown as none."""
     key = f"{parent_key}/artifact:{artifact_type}:{cache_key}:{(digest or '')[:16]}"
     node = Node(
         kind="artifact",
@@ -66,6 +74,7 @@ def _leaf(
         artifact_type=artifact_type,
         cache_key=cache_key,
         content_sha256=digest,
+        state=state if state in STATES else "",
         **facts,
     )
     return Branch(node, {digest: size} if digest is not None and size is not None else {})

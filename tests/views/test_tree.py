@@ -235,6 +235,12 @@ def test_every_kind_and_state_is_one_of_the_listed(tree):
     assert {node.state for node in tree.walk()} <= set(STATES)
 
 
+def test_a_state_of_a_newer_version_is_shown_as_none(recording):
+    uses = tuple(replace(each, state="of tomorrow") for each in recording.artifact_uses)
+    tree = Tree.of(replace(recording, artifact_uses=uses))
+    assert {node.state for node in tree.walk()} <= set(STATES)
+
+
 def test_without_contents_the_kept_guards_are_still_counted(recording):
     def unreadable(digest):
         raise ArtifactNotFoundError(digest)
