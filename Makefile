@@ -11,6 +11,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install --disable-pip-version-check -qq
 PINS := constraints/torch-$(PINNED_TORCH).txt
 STAMP := $(VENV)/.installed
+# The tests of one file share what they compile, so they stay together.
+SIDE_BY_SIDE := --numprocesses 2 --dist loadfile
 
 # The front end needs Node 20 or newer: the machine's, or one from a wheel.
 NPM := $(shell command -v npm || echo "$(CURDIR)/$(BIN)/npm")
@@ -44,7 +46,8 @@ demo: environment $(BUILT) ## compile a real sentence encoder, keep it in a bund
 	$(BIN)/python benchmarks/demo.py
 
 test: lint types front-end ## check style and types, then run the whole suite (needs Debian's chromium)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -m alone
+	$(BIN)/python -m pytest -m 'not alone' $(SIDE_BY_SIDE)
 
 lint: environment ## ruff: rules and format
 	$(BIN)/ruff check .
@@ -68,7 +71,7 @@ matrix: environment ## every warm-start case, cold and warm, for one torch relea
 	$(BIN)/python tests/warm_start/run.py
 
 test-torch: environment ## only the tests that compile, for one torch release: make test-torch TORCH=2.15.0
-	$(BIN)/python -m pytest -m "torch and not matrix"
+	$(BIN)/python -m pytest -m 'torch and not matrix' $(SIDE_BY_SIDE)
 
 benchmark: environment ## measure what the project promises
 	$(BIN)/python benchmarks/listing.py

@@ -18,8 +18,16 @@ TESTS = Path(__file__).parent
 REPOSITORY = TESTS.parent
 
 
+ALONE = [TESTS / each for each in ("browser", "reliability", "warm_start")]
+"""Folders whose tests start a server of their own or keep all cores busy, and show a table at the end."""
+
+
+@pytest.hookimpl(tryfirst=True)  # before pytest chooses by the markers
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out the tests for a GPU, unless they are asked for by their marker."""
+    """Leave out the tests for a GPU, unless they are asked for by their marker; say which tests run alone."""
+    for each in items:
+        if any(each.path.is_relative_to(folder) for folder in ALONE):
+            each.add_marker(pytest.mark.alone)
     if "gpu" not in str(config.option.markexpr):
         left_out = [each for each in items if each.get_closest_marker("gpu")]
         config.hook.pytest_deselected(items=left_out)

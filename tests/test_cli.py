@@ -109,6 +109,7 @@ def test_ls_of_an_empty_bundle(tmp_path):
     assert run("ls", tmp_path / "empty.megacache").stdout.splitlines() == ["0 sessions", "0 artifacts, 0 B"]
 
 
+@pytest.mark.alone
 def test_ls_of_10_000_artifacts_is_quick_and_needs_no_torch(large_bundle, no_torch):
     seconds = []
     for _ in range(5):
@@ -335,6 +336,36 @@ def test_import_says_what_is_wrong_with_its_arguments(bundle, tmp_path):
         assert message in run("import", *arguments, expect=2).stderr
 
 
+def test_repair_copies_a_whole_bundle(bundle, recording):
+    into = bundle.with_name("repaired.megacache")
+    assert f"{bundle} is whole: {into} is a copy" in run("repair", bundle, into).stdout
+    with Bundle.open(into) as opened:
+        assert opened.recording().artifacts == recording.artifacts
+    assert "exists already" in run("repair", bundle, into, expect=2).stderr
+
+
+def test_repair_saves_what_is_whole_of_a_bundle_that_cannot_be_opened(bundle, recording):
+    into = bundle.with_name("repaired.megacache")
+    bundle.write_bytes(bytes(1024) + bundle.read_bytes()[1024:])
+    run("ls", bundle, expect=2)
+    document = run_json("repair", bundle, into, expect=1)
+    assert document["is_whole"] is False
+    assert document["saved_rows"]["artifact"] == len(recording.artifacts)
+    assert document["lost_artifacts"] == document["lost_documents"] == []
+    assert len(run_json("ls", into)["artifacts"]) == len(recording.artifacts)
+
+
+def test_repair_names_what_is_lost(bundle, recording):
+    into = bundle.with_name("repaired.megacache")
+    content = bytearray(bundle.read_bytes())
+    content[content.index(b"\x28\xb5\x2f\xfd")] ^= 0xFF
+    bundle.write_bytes(content)
+    text = run("repair", bundle, into, expect=1).stdout
+    assert f"{into} has what is whole, 0 artifacts of 2 sessions; {len(recording.artifacts)} artifacts and " in text
+    for artifact in recording.artifacts:
+        assert f"lost: {artifact.artifact_type} {artifact.cache_key[:8]}" in text
+
+
 def test_compact_keeps_everything(bundle):
     before = run_json("ls", bundle)["artifacts"]
     run("compact", bundle)
@@ -401,7 +432,7 @@ def test_a_wrong_option_is_a_usage_error(bundle):
 
 def test_help_lists_every_command():
     text = run("--help").stdout
-    for name in ("ls", "show", "tree", "verify", "html", "diff", "merge", "prune", "compact", "import", "export"):
+    for name in ("ls", "show", "tree", "verify", "html", "diff", "merge", "repair", "prune", "compact", "import"):
         assert f"  {name} " in text
 
 

@@ -283,6 +283,7 @@ def best_of(rounds, function):
     return min(seconds)
 
 
+@pytest.mark.alone
 def test_ten_thousand_artifacts_are_read_without_a_pack_in_little_time(tmp_path, monkeypatch):
     recording, contents = large_recording(10_000)
     recording = replace(recording, compiles=(), backend_entries=(), codes=(), documents=())

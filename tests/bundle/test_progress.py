@@ -327,6 +327,7 @@ def test_any_interleaving_ends_as_one_whole_save(steps):
         assert_equals_one_whole_save(process, process.sessions, interleaving.path, interleaving.folder)
 
 
+@pytest.mark.alone
 @pytest.mark.slow
 def test_the_cost_of_a_save_does_not_follow_the_session(tmp_path):
     """In turns with a session that is new, so that a machine that is busy for a while slows both."""

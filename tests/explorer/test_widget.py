@@ -135,6 +135,7 @@ def test_an_update_that_takes_long_makes_the_next_one_wait_longer(growing):
     assert explorer._next_update - time.monotonic() > 19 * 0.1
 
 
+@pytest.mark.alone
 def test_what_had_to_wait_comes_when_the_kernel_is_idle(growing, monkeypatch):
     waiting = []
     monkeypatch.setattr(widget, "later", lambda seconds, action: waiting.append((seconds, action)) or True)

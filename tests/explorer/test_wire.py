@@ -108,6 +108,7 @@ def test_what_is_said_may_be_changed(recording):
     assert set(columns["name"]) == set(columns["detail"]) == {"-"}
 
 
+@pytest.mark.alone
 def test_a_hundred_thousand_nodes_take_less_than_a_second():
     functions = (
         Node(

@@ -254,6 +254,7 @@ def test_no_home_directory_is_in_the_tree(tree):
     assert "/home/ada" not in str(tree)
 
 
+@pytest.mark.alone
 def test_ten_thousand_artifacts_grow_in_half_a_second():
     recording, _ = large_recording(10_000)
     times = []
