@@ -1,9 +1,10 @@
 """The bundle: one SQLite file that holds sessions and artifacts, checked on every read, safe to open from anywhere.
 
-Layer: bundle. The class is in `bundle`; what its methods do in `append`, `verify`, `compact`, `union` and `prune`; how
-far bundles hold the sessions of a process in `progress`; the tables in `rows`, the contents in `packs` and `frames`,
-torch's own container in `torch_format` and `exchange`; how the file is opened in `connection` and `schema`, and who may
-write next in `turns`. FORMAT.md tells the format.
+Layer: bundle. The class is in `bundle`; what its methods do in `append`, `verify`, `repair`, `compact`, `union` and
+`prune`; how far bundles hold the sessions of a process in `progress`; the tables in `rows`, the contents in `packs` and
+`frames`, what is left of both in a damaged file in `pages` and `salvaged_*`, torch's container in `torch_format` and
+`exchange`; how the file is opened in `connection` and `schema`, and who may write next in `turns`. FORMAT.md tells the
+format.
 """
 
 from __future__ import annotations
@@ -12,18 +13,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from megacache.bundle.append import SaveReport
-from megacache.bundle.bundle import Bundle, merge
+from megacache.bundle.bundle import Bundle
+from megacache.bundle.merging import merge
 
 if TYPE_CHECKING:
     from megacache.bundle.compact import CompactReport
     from megacache.bundle.prune import PruneReport
+    from megacache.bundle.repair import RepairReport
     from megacache.bundle.verify import VerifyReport
 
-__all__ = ["Bundle", "CompactReport", "PruneReport", "SaveReport", "VerifyReport", "merge"]
+__all__ = ["Bundle", "CompactReport", "PruneReport", "RepairReport", "SaveReport", "VerifyReport", "merge"]
 
 _HOMES = {
     "CompactReport": "megacache.bundle.compact",
     "PruneReport": "megacache.bundle.prune",
+    "RepairReport": "megacache.bundle.repair",
     "VerifyReport": "megacache.bundle.verify",
 }
 

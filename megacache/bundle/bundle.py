@@ -6,8 +6,9 @@ Layer: bundle. What each method does is told by the file of its name; the format
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,8 @@ from megacache.bundle import connection, rows
 from megacache.bundle.append import SaveReport, append
 from megacache.bundle.narrow import narrowed
 from megacache.bundle.packs import PackReader
-from megacache.errors import BundleNotFoundError, NotABundleError, UsageError
+from megacache.bundle.stream import stream
+from megacache.errors import BundleNotFoundError, NotABundleError
 from megacache.recording import Recorded, Recording
 
 if TYPE_CHECKING:
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from megacache.bundle.cache_info import CacheInfo
     from megacache.bundle.compact import CompactReport
     from megacache.bundle.prune import PruneReport
+    from megacache.bundle.repair import RepairReport
     from megacache.bundle.signatures import Trust
     from megacache.bundle.verify import VerifyReport
     from megacache.compiler.packages import Package
@@ -190,7 +193,8 @@ class Bundle(Recorded):
             BundleError: When the file cannot be read; see `errors`.
         """
         with self._reader.snapshot() as reading:
-            recording = replace(rows.read(reading, self.read, str(self.path)), held=self._reader.held)
+            recording = rows.read(reading, self.read, str(self.path))
+        recording = replace(recording, held=self._reader.held, stream=partial(stream, self._reader))
         return recording if session_ids is None else narrowed(recording, session_ids)
 
     def read(self, sha256: str) -> bytes:
@@ -222,6 +226,25 @@ class Bundle(Recorded):
         from megacache.bundle.verify import verify
 
         return verify(self._reader, self._packs)
+
+    @classmethod
+    def repair(cls, path: AnyPath, into: AnyPath) -> RepairReport:
+        """Write a new bundle of all that is whole in another one, however damaged: cut, or no SQLite file any more.
+
+        Args:
+            path: The damaged bundle, which is not changed.
+            into: The new bundle; nothing may be there.
+
+        Returns:
+            What was saved, and what is lost.
+
+        Raises:
+            NotABundleError: When nothing in the file is of a bundle; then none is made.
+            BundleError: When the file cannot be read, or the new bundle cannot be written; see `errors`.
+        """
+        from megacache.bundle.repair import repair
+
+        return repair(Path(path), Path(into))
 
     def compact(self) -> CompactReport:
         """Write small packs anew as large ones, drop contents that no row refers to, and give the space back.
@@ -367,30 +390,3 @@ class Bundle(Recorded):
 def _several(names: Collection[str] | None) -> Collection[str] | None:
     """Take one name for a collection of it, not of its letters."""
     return (names,) if isinstance(names, str) else names
-
-
-def merge(sources: Iterable[AnyPath] | AnyPath, into: AnyPath) -> SaveReport:
-    """Add everything that some bundles hold to another one.
-
-    Args:
-        sources: The bundles to take from, or one; they are only read.
-        into: The bundle that grows; it is created if it is not there.
-
-    Returns:
-        What was new, of all together.
-
-    Raises:
-        UsageError: When no bundle is given to take from.
-        BundleError: When a bundle cannot be read or written; see `errors`.
-    """
-    paths = [sources] if isinstance(sources, str | os.PathLike) else list(sources)
-    if not paths:
-        raise UsageError(f"nothing to merge into {os.fspath(into)}: name at least one bundle to take from")
-    for path in paths:
-        Bundle.open(path).close()
-    reports: list[SaveReport] = []
-    with Bundle.open_or_create(into) as target:
-        for path in paths:
-            with Bundle.open(path) as source:
-                reports.append(target.merge(source))
-    return SaveReport.of(reports)

@@ -320,7 +320,8 @@ def connect(path: Path, mode: str) -> sqlite3.Connection:
     connection = _opened(path, mode)
     for category, limit in _LIMITS.items():
         connection.setlimit(category, limit)
-    for setting in ("trusted_schema = OFF", "cell_size_check = ON"):
+    # What is deleted is written over with zeros, or `repair` would find it again.
+    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "secure_delete = ON"):
         connection.execute(f"PRAGMA {setting}")
     row_digests.register(connection)
     return connection

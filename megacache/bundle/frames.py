@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from functools import cache
 from types import ModuleType
 
@@ -28,6 +29,7 @@ BULK_SIZE_BYTES = 4 << 20
 """What is larger is compressed faster: artifacts of torch's take an eighth more bytes, and half the time."""
 
 _STEP_BYTES = 256 << 10
+_SMALL_STEP_BYTES = 4 << 10
 
 
 def compress(pieces: Iterable[bytes | memoryview], raw_size_bytes: int, *, is_patient: bool = False) -> list[bytes]:
@@ -138,6 +140,24 @@ def decompress(frame: bytes, raw_size_bytes: int) -> memoryview:
         size_bytes += len(piece)
     stream.end()
     return memoryview(raw).toreadonly()
+
+
+def salvage(frame: bytes) -> bytes:
+    """Decompress what can be of a pack that may be damaged or cut.
+
+    Args:
+        frame: One zstd frame, or what is left of it.
+
+    Returns:
+        What comes before the damage, at most a pack of bytes. It proves nothing by itself.
+    """
+    stream, pieces = FrameStream(frame, PACK_SIZE_BYTES), list[bytes]()
+    with suppress(ValueError):
+        # In small steps, for what a step has given is lost when it comes to the damage.
+        for _ in range(PACK_SIZE_BYTES // _SMALL_STEP_BYTES):
+            for piece in stream.read(_SMALL_STEP_BYTES):
+                pieces.append(piece)  # One by one: the next may raise.
+    return b"".join(pieces)
 
 
 def _steps(piece: bytes | memoryview) -> Iterator[memoryview]:

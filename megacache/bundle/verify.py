@@ -14,16 +14,17 @@ from pathlib import Path
 from megacache.bundle import rows
 from megacache.bundle.connection import Reader, translated
 from megacache.bundle.packs import PackReader
+from megacache.bundle.private_copy import data_of, private_copy
+from megacache.bundle.salvaged_recording import salvaged_recording
 from megacache.errors import CorruptBundleError
 from megacache.explain.systems import UNKNOWN_SYSTEM_ID
 from megacache.model import Artifact, Document
-from megacache.recording import Recording, no_content
 from megacache.views.units import count, format_bytes
 
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyReport:
-    """What is wrong with a bundle, if anything, and which artifacts and documents can no longer be read."""
+    """What is wrong with a bundle, if anything, and which artifacts and documents are lost: no `repair` saves them."""
 
     path: Path
     is_ok: bool
@@ -45,11 +46,14 @@ class VerifyReport:
         lines = [f"{self.path} is damaged: {lost}; {held}", *(f"  {each}" for each in self.problems)]
         lines += [f"  lost: {each.artifact_type} {each.cache_key}" for each in self.lost_artifacts]
         lines += [f"  lost: {each.name} of {each.compile_id or each.session_id}" for each in self.lost_documents]
+        lines += ["  megacache repair writes a new bundle of all that is not lost"]
         return "\n".join(lines)
 
 
 def verify(reader: Reader, packs: PackReader) -> VerifyReport:
     """Check the file's structure, every row, pack and content, and every reference.
+
+    What is lost is what `repair` cannot save either: of a damaged file more can be read than SQLite reads.
 
     Args:
         reader: The bundle's.
@@ -61,73 +65,94 @@ def verify(reader: Reader, packs: PackReader) -> VerifyReport:
     Raises:
         BundleError: When the file cannot be read at all; see `errors`.
     """
+    inspection = _inspected(reader, packs)
+    lost_artifacts: tuple[Artifact, ...] = ()
+    lost_documents: tuple[Document, ...] = ()
+    if inspection.problems:
+        with private_copy(reader.path) as copy, data_of(copy) as data:
+            salvaged = salvaged_recording(data, is_damaged=True)
+            lost_artifacts, lost_documents = salvaged.lost_artifacts, salvaged.lost_documents
+    return VerifyReport(
+        path=reader.path,
+        is_ok=not inspection.problems,
+        problems=tuple(inspection.problems),
+        lost_artifacts=lost_artifacts,
+        lost_documents=lost_documents,
+        pack_count=inspection.pack_count,
+        blob_count=inspection.blob_count,
+        size_bytes=reader.path.stat().st_size,
+    )
+
+
+def problems_of(reader: Reader, packs: PackReader) -> tuple[str, ...]:
+    """Check everything, as `verify` does, and say only what is wrong.
+
+    Args:
+        reader: The bundle's.
+        packs: Reads its contents.
+
+    Raises:
+        BundleError: When the file cannot be read at all; see `errors`.
+    """
+    return tuple(_inspected(reader, packs).problems)
+
+
+def _inspected(reader: Reader, packs: PackReader) -> _Inspection:
     with reader.snapshot() as connection:
         inspection = _Inspection(connection, packs, reader.path)
         inspection.run()
-    return inspection.report()
+    return inspection
 
 
 class _Inspection:
-    """One pass over a bundle that notes every damage and goes on."""
+    """One pass over a bundle that notes every damage and goes on.
+
+    Attributes:
+        problems: What is wrong, each once.
+        pack_count: How many packs there are.
+        blob_count: How many contents there are.
+    """
 
     def __init__(self, connection: sqlite3.Connection, packs: PackReader, path: Path) -> None:
+        self.problems: dict[str, None] = {}
+        self.pack_count = self.blob_count = 0
         self._connection = connection
         self._packs = packs
         self._path = path
-        self._problems: dict[str, None] = {}
-        self._recording = Recording()
-        self._pack_count = 0
-        self._stored: set[str] = set()
-        self._unreadable: set[str] = set()
 
     def run(self) -> None:
         """Check everything; what fails leaves its problem, the rest is checked all the same."""
-        for check in (self._structure, self._rows, self._each_pack, self._each_content, self._references, self._sizes):
-            self._is_fine(check)
+        self._note(self._structure)
+        for table in rows.TABLES:
+            self._note(partial(rows.read_table, self._connection, table, str(self._path)))
+        for check in (self._each_pack, self._each_content, self._references, self._sizes):
+            self._note(check)
 
-    def report(self) -> VerifyReport:
-        """Return what was found."""
-        artifacts, documents = self._recording.artifacts, self._recording.documents
-        wanted = {*(each.content_sha256 for each in artifacts), *(each.content_sha256 for each in documents)}
-        lost = self._unreadable | (wanted - self._stored)
-        return VerifyReport(
-            path=self._path,
-            is_ok=not self._problems,
-            problems=tuple(self._problems),
-            lost_artifacts=tuple(each for each in artifacts if each.content_sha256 in lost),
-            lost_documents=tuple(each for each in documents if each.content_sha256 in lost),
-            pack_count=self._pack_count,
-            blob_count=len(self._stored),
-            size_bytes=self._path.stat().st_size,
-        )
-
-    def _is_fine(self, check: Callable[[], object]) -> bool:
+    def _note(self, check: Callable[[], object], *, has_names: bool = False) -> None:
+        """Run a check and note what it finds; of a damaged pack only what is wrong, not whose it is."""
         try:
             with translated(self._path):
                 check()
         except CorruptBundleError as error:
-            self._problems[error.problems[0]] = None
-            return False
-        return True
+            self.problems.update(dict.fromkeys(error.problems[:1] if has_names else error.problems))
 
     def _structure(self) -> None:
         lines = [line for (line,) in self._connection.execute("PRAGMA integrity_check(20)")]
-        self._problems.update({f"structure: {line}": None for line in lines if line != "ok"})
-
-    def _rows(self) -> None:
-        self._recording = rows.read(self._connection, no_content, str(self._path))
+        self.problems.update({f"structure: {line}": None for line in lines if line != "ok"})
 
     def _each_pack(self) -> None:
         for (pack_id,) in self._connection.execute("SELECT pack_id FROM pack ORDER BY pack_id").fetchall():
-            self._pack_count += 1
-            self._is_fine(partial(self._packs.checked_pack, self._connection, pack_id))
+            self.pack_count += 1
+            self._note(partial(self._packs.checked_pack, self._connection, pack_id), has_names=True)
 
     def _each_content(self) -> None:
         """Read every content in the order of the packs, so that each pack is decompressed once."""
         for (digest,) in self._connection.execute(_BLOBS_BY_PACK).fetchall():
-            self._stored.add(digest)
-            if not self._is_fine(partial(self._packs.content, self._connection, digest)):
-                self._unreadable.add(digest)
+            self.blob_count += 1
+            if isinstance(digest, str):
+                self._note(partial(self._packs.content, self._connection, digest), has_names=True)
+            else:
+                self.problems["blob holds a digest that is no text"] = None
 
     def _references(self) -> None:
         for source, column, target, condition in _REFERENCES:
@@ -138,7 +163,7 @@ class _Inspection:
             (dangling,) = self._connection.execute(statement, (UNKNOWN_SYSTEM_ID,)).fetchone()
             if dangling:
                 problem = f"{count(dangling, 'row')} of {source}: {column} refers to a {target} that is not there"
-                self._problems[problem] = None
+                self.problems[problem] = None
 
     def _sizes(self) -> None:
         for table in ("artifact", "document"):
@@ -148,7 +173,7 @@ class _Inspection:
             )
             (wrong,) = self._connection.execute(statement).fetchone()
             if wrong:
-                self._problems[f"{count(wrong, 'row')} of {table}: size_bytes is not that of the content"] = None
+                self.problems[f"{count(wrong, 'row')} of {table}: size_bytes is not that of the content"] = None
 
 
 _BLOBS_BY_PACK = """

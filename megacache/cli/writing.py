@@ -1,4 +1,4 @@
-"""The commands that write: merge, prune and compact a bundle, import from torch and export to its own container.
+"""The commands that write: merge, repair and compact bundles, import from torch and export to its own container.
 
 Layer: faces.
 """
@@ -10,13 +10,26 @@ from typing import Annotated
 
 import typer
 
-from megacache.cli.app import AsJson, BundlePath, app, print_json, print_lines, print_report, read_file, write_file
+from megacache.cli.app import (
+    FINDING,
+    AsJson,
+    BundlePath,
+    app,
+    print_json,
+    print_lines,
+    print_report,
+    read_file,
+    write_file,
+)
 from megacache.errors import NotABundleError, UsageError
 from megacache.views.units import count, format_bytes
 
 Target = Annotated[
     Path,
     typer.Argument(metavar="INTO", help="The bundle that grows; it is made if it is not there.", show_default=False),
+]
+NewBundle = Annotated[
+    Path, typer.Argument(metavar="OUT", help="The new bundle; nothing may be there yet.", show_default=False)
 ]
 Sources = Annotated[list[Path], typer.Argument(metavar="FROM...", help="Bundles to take from.", show_default=False)]
 Foreign = Annotated[
@@ -40,6 +53,18 @@ def merge(into: Target, sources: Sources, as_json: AsJson = False) -> None:
 
     print_report(unite(sources, into), as_json=as_json)
     print_doubts(sources, into)
+
+
+@app.command()
+def repair(bundle: BundlePath, into: NewBundle, as_json: AsJson = False) -> None:
+    """Write a new bundle of all that is whole in a damaged one; exit with 1 if it was damaged."""
+    from megacache.bundle import Bundle
+
+    report = Bundle.repair(bundle, into)
+    print_report(report, as_json=as_json)
+    print_doubts([bundle], into)
+    if not report.is_whole:
+        raise typer.Exit(FINDING)
 
 
 @app.command()

@@ -52,8 +52,18 @@ def test_a_missing_content(path, change, small):
     )
     with Bundle.open(path) as bundle:
         report = bundle.verify()
-    assert artifact in report.lost_artifacts
     assert "1 row of artifact: content_sha256 refers to a blob that is not there" in report.problems
+    # It lies in its pack as before, and its hash is known.
+    assert not report.lost_artifacts
+    assert "megacache repair writes a new bundle" in str(report)
+
+
+def test_a_content_that_is_nowhere(path, small):
+    artifact = small[0].artifacts[0]
+    forge(path, f"UPDATE artifact SET content_sha256 = '{'0' * 64}' WHERE cache_key = '{artifact.cache_key}'")
+    with Bundle.open(path) as bundle:
+        report = bundle.verify()
+    assert [each.cache_key for each in report.lost_artifacts] == [artifact.cache_key]
 
 
 def test_a_part_without_its_content(path, change):
