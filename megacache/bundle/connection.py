@@ -1,10 +1,10 @@
-"""Connection: open a bundle's SQLite file safely, and give every foreign error a name of ours.
+"""Connection: read and write a bundle's file in transactions, and give every foreign error a name of ours.
 
 Layer: bundle. The one seam at which `sqlite3.Error` and `OSError` become errors of `megacache.errors`.
 
-A bundle may come from anywhere, so each connection distrusts its schema, checks the sizes of cells and caps the length
-of values. Readers open the file read-only; a writer's connection lives for one transaction. SQLite is the only one that
-ever opens the file: a second open and close in the same process would drop the locks that SQLite holds on it.
+A bundle may come from anywhere, so each connection distrusts what is in it: see `sqlite_file`. Readers open the file
+read-only; a writer's connection lives for one transaction. SQLite is the only one that ever opens the file: a second
+open and close in the same process would drop the locks that SQLite holds on it.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from megacache.bundle import locks, row_digests, schema, turns
+from megacache.bundle import locks, schema, turns
 from megacache.bundle.journals import check_journals
-from megacache.bundle.sqlite_errors import code_of, missing, named, named_after_commit
+from megacache.bundle.sqlite_errors import code_of, named, named_after_commit
+from megacache.bundle.sqlite_file import Connection, connect, wait
 from megacache.errors import (
     BundleError,
     BundleNotFoundError,
@@ -39,14 +39,6 @@ BUSY_TIMEOUT_S = 30.0
 PAGE_SIZE_BYTES = 1024
 """Small pages keep a small bundle small: each of the tables takes at least one."""
 
-_LIMITS = {
-    sqlite3.SQLITE_LIMIT_LENGTH: 64 << 20,
-    sqlite3.SQLITE_LIMIT_SQL_LENGTH: 1 << 20,
-    sqlite3.SQLITE_LIMIT_COLUMN: 100,
-    sqlite3.SQLITE_LIMIT_COMPOUND_SELECT: 10,
-    sqlite3.SQLITE_LIMIT_TRIGGER_DEPTH: 1,
-    sqlite3.SQLITE_LIMIT_WORKER_THREADS: 0,
-}
 _HOT_JOURNAL = "SQLITE_READONLY_ROLLBACK"
 
 _DURABILITY = "PRAGMA synchronous = EXTRA"
@@ -65,7 +57,7 @@ class Reader:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._process_id = 0
         self._is_checked = False
         self.format_version = 0
@@ -108,8 +100,7 @@ class Reader:
             try:
                 yield connection
             finally:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
+                connection.end()
                 self._let_go()
 
     def close(self) -> None:
@@ -127,15 +118,15 @@ class Reader:
         if self._is_closed and not self._holders:
             self.close()
 
-    def _own_connection(self) -> sqlite3.Connection | None:
+    def _own_connection(self) -> Connection | None:
         """Return the connection, unless it is another process's: SQLite forbids to use one across a fork."""
         return self._connection if self._process_id == os.getpid() else None
 
-    def _connection_in_use(self) -> sqlite3.Connection | None:
+    def _connection_in_use(self) -> Connection | None:
         connection = self._own_connection()
         return connection if connection is not None and connection.in_transaction else None
 
-    def _begun(self) -> sqlite3.Connection:
+    def _begun(self) -> Connection:
         """Return a connection in a read transaction, after recovery if a writer was killed."""
         connection = self._own_connection() or self._connect(self.path)
         try:
@@ -146,13 +137,12 @@ class Reader:
         connection.close()
         return self._begin_or_wait(self._connect(self._recovered()))
 
-    def _connect(self, file: Path) -> sqlite3.Connection:
+    def _connect(self, file: Path) -> Connection:
         check_journals(file)
         self._connection, self._process_id, self._is_checked = connect(file, "ro"), os.getpid(), False
-        self._connection.execute("PRAGMA busy_timeout = 0")
         return self._connection
 
-    def _begin_or_wait(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+    def _begin_or_wait(self, connection: Connection) -> Connection:
         """Begin at once; where somebody is in the way, wait, unless it is only that locks do not work."""
         try:
             return self._begin(connection)
@@ -160,10 +150,10 @@ class Reader:
             if not code_of(error).startswith("SQLITE_BUSY"):
                 raise
         locks.check(self.path)
-        connection.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_S * 1000:.0f}")
+        wait(connection, BUSY_TIMEOUT_S)
         return self._begin(connection)
 
-    def _begin(self, connection: sqlite3.Connection) -> sqlite3.Connection:
+    def _begin(self, connection: Connection) -> Connection:
         """Begin, read once so that SQLite takes its lock, and check the schema of a connection that is new."""
         connection.execute("BEGIN")
         try:
@@ -172,7 +162,7 @@ class Reader:
                 self.format_version = schema.check(connection, self.path)
                 self._is_checked = True
         except BaseException:
-            connection.execute("ROLLBACK")
+            connection.end()
             raise
         return connection
 
@@ -216,6 +206,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
         check_journals(path)
         connection = connect(path, "rw")
         try:
+            wait(connection, BUSY_TIMEOUT_S)  # The next line reads, and may have to.
             connection.execute(_DURABILITY)
             turns.begin(connection, BUSY_TIMEOUT_S)
             schema.check(connection, path)
@@ -263,6 +254,7 @@ def create(path: Path, *, is_new: bool) -> None:
         connection = connect(path, "rwc")
         try:
             connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
+            wait(connection, BUSY_TIMEOUT_S)  # The next line reads, and may have to.
             connection.execute(_DURABILITY)
             turns.begin(connection, BUSY_TIMEOUT_S)
             if path.stat().st_size == 0:
@@ -303,30 +295,6 @@ def has_begun(path: Path) -> bool:
     return path.exists() and path.stat().st_size > 0
 
 
-def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Open a SQLite file with every protection that we use; nothing is read yet.
-
-    Args:
-        path: The file.
-        mode: `ro`, `rw`, or `rwc` to create it.
-
-    Returns:
-        A connection without a transaction; the caller begins and ends each.
-
-    Raises:
-        BundleNotFoundError: When there is no file, and it is not to be created.
-        sqlite3.Error: When SQLite cannot open the file.
-    """
-    connection = _opened(path, mode)
-    for category, limit in _LIMITS.items():
-        connection.setlimit(category, limit)
-    # What is deleted is written over with zeros, or `repair` would find it again.
-    for setting in ("trusted_schema = OFF", "cell_size_check = ON", "secure_delete = ON"):
-        connection.execute(f"PRAGMA {setting}")
-    row_digests.register(connection)
-    return connection
-
-
 @contextmanager
 def translated(path: Path, *, is_creating: bool = False) -> Iterator[None]:
     """Raise every foreign error of one bundle as one of ours.
@@ -356,30 +324,11 @@ def translated(path: Path, *, is_creating: bool = False) -> Iterator[None]:
         raise BundleError(f"{path}: {error.strerror or error}; check the file and its disk", path=str(path)) from error
 
 
-def _opened(path: Path, mode: str) -> sqlite3.Connection:
-    """Open a file. One that another process makes just then is missing, or is there, and nobody lacks a permission."""
-    open_file = partial(
-        sqlite3.connect,
-        f"{path.absolute().as_uri()}?mode={mode}",
-        uri=True,
-        timeout=BUSY_TIMEOUT_S,
-        isolation_level=None,
-        check_same_thread=False,
-    )
-    try:
-        return open_file()
-    except sqlite3.OperationalError as error:
-        if mode == "rwc" or not code_of(error).startswith("SQLITE_CANTOPEN"):
-            raise
-        if not path.exists():
-            raise missing(path) from error
-    return open_file()
-
-
 def _roll_back(path: Path) -> None:
     check_journals(path)  # again: the one that SQLite found may be younger than the first look
     connection = connect(path, "rw")
     try:
+        wait(connection, BUSY_TIMEOUT_S)
         connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
     finally:
         connection.close()

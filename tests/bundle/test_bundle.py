@@ -1,7 +1,6 @@
 """Bundle: open, create, append, record, read; two writers, threads, a fork, and what it costs."""
 
 import multiprocessing
-import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from megacache.bundle import Bundle, connection, merge, schema
+from megacache.bundle import Bundle, connection, merge, schema, sqlite_file
 from megacache.errors import ArtifactNotFoundError, BundleError, BundleNotFoundError, NotABundleError, UsageError
 from megacache.recording import Recording
 from samples import COLD, WARM, large_recording, small_recording
@@ -73,7 +72,7 @@ def test_open_or_create_takes_the_empty_file_of_a_killed_creation(tmp_path):
 def test_a_file_that_another_process_makes_just_then_is_opened(tmp_path, monkeypatch):
     file, other = tmp_path / "new.megacache", tmp_path / "other.megacache"
     Bundle.create(other).close()
-    connect, attempts = sqlite3.connect, []
+    connect, attempts = sqlite_file.Connection, []
 
     def connect_too_early(*arguments, **options):
         attempts.append(arguments)
@@ -83,7 +82,7 @@ def test_a_file_that_another_process_makes_just_then_is_opened(tmp_path, monkeyp
             if len(attempts) == 1:
                 other.rename(file)
 
-    monkeypatch.setattr(sqlite3, "connect", connect_too_early)
+    monkeypatch.setattr(sqlite_file, "Connection", connect_too_early)
     with Bundle.open(file) as bundle:
         assert bundle.recording().sessions == ()
     assert len(attempts) == 2

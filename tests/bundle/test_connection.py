@@ -186,6 +186,43 @@ def test_a_writer_that_does_not_finish_is_waited_for_and_then_named(path, small,
     other.close()
 
 
+def test_a_save_that_failed_locks_nobody_out_while_its_error_is_kept(path, small, monkeypatch):
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.2)
+    kept = []
+
+    def fail(writer):
+        kept.append(writer.execute("SELECT name FROM session"))
+        kept[0].fetchone()
+        writer.execute("DELETE FROM session")
+        raise BundleError("stop")
+
+    with pytest.raises(BundleError, match="stop"), connection.writing(path) as writer:
+        fail(writer)
+    with Bundle.open(path) as bundle:
+        assert len(bundle.recording().sessions) == 2
+        bundle.append(*one_artifact(small[0], b"new"))
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        kept[0].fetchone()
+
+
+def test_a_read_that_failed_locks_nobody_out_while_its_error_is_kept(path, small, monkeypatch):
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_S", 0.2)
+    reader = connection.Reader(path)
+    kept = []
+
+    def fail(reading):
+        kept.extend((reading.execute("SELECT name FROM session"), reading.execute("SELECT cache_key FROM artifact")))
+        for cursor in kept:
+            cursor.fetchone()
+        raise BundleError("stop")
+
+    with pytest.raises(BundleError, match="stop"), reader.snapshot() as reading:
+        fail(reading)
+    with Bundle.open(path) as bundle:
+        bundle.append(*one_artifact(small[0], b"new"))
+    reader.close()
+
+
 def test_a_missing_file(tmp_path):
     with pytest.raises(BundleNotFoundError, match="no bundle at"):
         Bundle.open(tmp_path / "missing.megacache")
