@@ -11,8 +11,8 @@ from __future__ import annotations
 import json
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -60,7 +60,8 @@ class Recording:
     """The rows of one or more sessions, each table in the order in which things happened.
 
     `read` returns the content of a digest, checked, and raises `ArtifactNotFoundError` for one that is not there. Who
-    reads many of them does so within `held()`, which saves the opening of a bundle for each.
+    reads many of them does so within `held()`, which saves the opening of a bundle for each; or by `contents`, in any
+    order, for which a bundle has a way of its own, `stream`.
     """
 
     systems: tuple[SystemInfo, ...] = ()
@@ -76,6 +77,26 @@ class Recording:
     documents: tuple[Document, ...] = ()
     read: Callable[[str], bytes] = no_content
     held: Callable[[], AbstractContextManager[None]] = nullcontext
+    stream: Callable[[Iterable[str]], Iterator[tuple[str, bytes]]] | None = None
+
+    def contents(self, digests: Iterable[str]) -> Iterator[tuple[str, bytes]]:
+        """Read many contents, in any order, with no more in memory than need be.
+
+        Args:
+            digests: The contents.
+
+        Yields:
+            Digest and content of each that can be read; `read` says what is wrong with the others.
+
+        Raises:
+            BundleError: When the bundle cannot be read at all; see `errors`.
+        """
+        if self.stream is not None:
+            yield from self.stream(digests)
+            return
+        for digest in dict.fromkeys(digests):
+            with suppress(ArtifactNotFoundError, CorruptBundleError):
+                yield digest, self.read(digest)
 
     @cached_property
     def guards(self) -> tuple[Guard, ...]:

@@ -101,7 +101,7 @@ def rewrite(connection: sqlite3.Connection, pack_ids: list[int], reader: PackRea
         CorruptBundleError: When one is damaged.
         sqlite3.Error: When the bundle cannot be written.
     """
-    writer = PackWriter(connection)
+    writer = PackWriter(connection, is_patient=True)
     repack(connection, pack_ids, reader, writer)
     writer.flush()
 

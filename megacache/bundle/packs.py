@@ -17,6 +17,9 @@ from megacache.bundle import frames
 from megacache.bundle.references import names_in_pack
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 
+QUICK_SIZE_BYTES = 4 << 20
+"""A save that has a larger pack is compressed quickly from there on."""
+
 
 class PackWriter:
     """Gathers contents into packs and writes each pack when it is full; call `flush` at the end.
@@ -27,7 +30,7 @@ class PackWriter:
     Args:
         connection: A bundle's, in a write transaction.
         pack_id: The id of the first pack, which `repack` empties; a new one when left out.
-        is_patient: Compress large packs as well as small ones, though it takes twice the time.
+        is_patient: Compress all as well as can be; otherwise much is compressed quickly.
     """
 
     def __init__(self, connection: sqlite3.Connection, pack_id: int | None = None, *, is_patient: bool = False) -> None:
@@ -35,6 +38,7 @@ class PackWriter:
         (highest,) = connection.execute("SELECT coalesce(max(pack_id), 0) FROM pack").fetchone()
         self._pack_id = highest + 1 if pack_id is None else pack_id
         self._is_patient = is_patient
+        self._is_quick = False
         self._raw_size_bytes = 0
         self._pieces: list[bytes | memoryview] = []
         self._blobs: list[tuple[str, int]] = []
@@ -83,7 +87,9 @@ class PackWriter:
         """
         if not self._parts:
             return
-        frame = frames.compress(self._pieces, self._raw_size_bytes, is_patient=self._is_patient)
+        if self._raw_size_bytes > QUICK_SIZE_BYTES and not self._is_patient:
+            self._is_quick = True
+        frame = frames.compress(self._pieces, self._raw_size_bytes, is_quick=self._is_quick)
         self._put(frame)
         # In the order of the keys: the digests of a save are anywhere, and so each page is visited once.
         self._connection.executemany("INSERT INTO blob VALUES (?, ?)", sorted(self._blobs))

@@ -6,13 +6,10 @@ Layer: compiler. What is not known to be right here is refused, with its reason;
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 
-from megacache.bundle.torch_format import TorchArtifact, write_artifacts
 from megacache.compiler.settle import settle
-from megacache.errors import ArtifactNotFoundError, CorruptBundleError, TorchError
+from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 from megacache.explain import UNKNOWN_SYSTEM_ID, mismatches
 from megacache.model import ARTIFACT_TYPES, GUARDED_CODE, OUR_TYPES, WHOLE_TYPES, Artifact, SystemInfo, Verdict
 from megacache.recording import Recording
@@ -35,15 +32,6 @@ _UNKNOWN_SYSTEM = (
     "torch's own container does not say on which CPU it was compiled, and a wrong one gives wrong results: "
     "load with trust_unknown=True if it was this one"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    """One artifact that is fit to be given to torch, with its content."""
-
-    artifact: Artifact
-    content: bytes
-    note: str | None
 
 
 def hydrate(
@@ -70,31 +58,31 @@ def hydrate(
         key are loaded where torch keeps several, else the newest; then the older ones are `unused` from the start.
 
     Raises:
-        TorchError: When torch could not read what was given to it.
-
-    Source: `CacheArtifactManager.populate_caches`, `torch/compiler/_cache.py`, 2.13.0 to 2.15.0.
+        BundleError: When the bundle can no longer be read at all; see `errors`.
     """
     check = _Check(recording, live, trust_unknown)
     ours = tuple(each for each in recording.artifacts if each.artifact_type in OUR_TYPES)
     decided: dict[Artifact, Verdict] = {}
     decided.update(_waiting(ours, check, is_offered=offer is not None, serves_guarded_codes=serves_guarded_codes))
-    offers: list[_Offer] = []
+    fit: list[Artifact] = []
     taken: set[tuple[str, str]] = set()
     # The newest first; of those that came in one save, the last.
     for artifact in sorted(recording.artifacts, key=lambda each: each.added_us)[::-1]:
+        key = (artifact.artifact_type, artifact.cache_key)
         if artifact in decided:
             continue
-        key = (artifact.artifact_type, artifact.cache_key)
-        if key in taken and artifact.artifact_type in NEWEST_ONLY:
+        if key in taken:
             decided[artifact] = verdict_on(artifact, "unused", SUPERSEDED)
-            continue
-        checked = check(artifact)
-        if isinstance(checked, _Offer):
-            offers.append(checked)
-            taken.add(key)
+        elif refusal := check.refusal(artifact):
+            decided[artifact] = verdict_on(artifact, "refused", refusal)
+        elif artifact.artifact_type not in NEWEST_ONLY:
+            fit.append(artifact)
         else:
-            decided[artifact] = verdict_on(artifact, "refused", checked)
-    decided |= _load(offers[::-1])
+            content = check.content(artifact)
+            decided[artifact] = check.given(artifact, content)
+            if isinstance(content, bytes):
+                taken.add(key)
+    decided |= _all_given(fit[::-1], recording, check)
     if offer is not None:
         offer([each for each in recording.artifacts if decided[each].verdict == "loaded"])
     return tuple(decided[artifact] for artifact in recording.artifacts)
@@ -114,7 +102,7 @@ def _waiting(
 
 
 class _Check:
-    """Decides whether one artifact is fit to be given to torch."""
+    """Decides whether one artifact is fit to be given to torch, and gives it."""
 
     def __init__(self, recording: Recording, live: SystemInfo, trust_unknown: bool) -> None:
         self._read = recording.read
@@ -125,18 +113,24 @@ class _Check:
         self._known_types = _registered_types()
         self._notes = _switched_off()
 
-    def __call__(self, artifact: Artifact) -> _Offer | str:
-        """Return what to offer, or why not."""
-        refusal = self._type_refusal(artifact) or self._system_refusal(artifact.system_id) or key_refusal(artifact)
-        if refusal:
-            return refusal
+    def refusal(self, artifact: Artifact) -> str | None:
+        """Say why torch must not be given an artifact, as far as its row says, or None."""
+        return self._type_refusal(artifact) or self._system_refusal(artifact.system_id) or key_refusal(artifact)
+
+    def content(self, artifact: Artifact) -> bytes | str:
+        """Read a content, or return what is wrong with it."""
         try:
-            content = self._read(artifact.content_sha256)
+            return self._read(artifact.content_sha256)
         except CorruptBundleError as error:
             return f"its content is damaged: {error}"
         except ArtifactNotFoundError as error:
             return f"its content is missing: {error}"
-        return _Offer(artifact, content, _pgo_note(artifact) or self._notes.get(artifact.artifact_type))
+
+    def given(self, artifact: Artifact, content: bytes | str) -> Verdict:
+        """Give an artifact to torch, if its content could be read, and say what became of it."""
+        refusal = content if isinstance(content, str) else _give(artifact, content)
+        note = _pgo_note(artifact) or self._notes.get(artifact.artifact_type)
+        return verdict_on(artifact, "refused" if refusal else "loaded", refusal or note)
 
     def _type_refusal(self, artifact: Artifact) -> str | None:
         if artifact.artifact_type == "precompile":
@@ -162,47 +156,33 @@ class _Check:
         return self._systems[system_id] or None
 
 
-def _load(offers: Sequence[_Offer]) -> dict[Artifact, Verdict]:
-    """Give the offers to torch in one call; if that raises, one by one, so that one bad artifact costs only itself."""
+def _all_given(artifacts: Sequence[Artifact], recording: Recording, check: _Check) -> dict[Artifact, Verdict]:
+    """Give artifacts to torch as their contents come, so that no more than one of these is in memory."""
+    waiting: dict[str, list[Artifact]] = {}
+    for artifact in artifacts:
+        waiting.setdefault(artifact.content_sha256, []).append(artifact)
+    decided = {}
+    for digest, content in recording.contents(list(waiting)):
+        decided.update({artifact: check.given(artifact, content) for artifact in waiting.pop(digest)})
+    left = [artifact for each in waiting.values() for artifact in each]
+    return decided | {artifact: check.given(artifact, check.content(artifact)) for artifact in left}
+
+
+def _give(artifact: Artifact, content: bytes) -> str | None:
+    """Give one artifact to torch's cache of its type, and return why torch did not take it, or None.
+
+    `torch.compiler.load_cache_artifacts` takes one container of all artifacts, of which it makes two copies before it
+    does this with each of them.
+
+    Source: `CacheArtifactManager.deserialize` and `populate_caches`, `torch/compiler/_cache.py`, 2.13.0 to 2.15.0.
+    """
+    from torch.compiler._cache import CacheArtifactFactory
+
     try:
-        return _give(offers)
-    except TorchError:
-        raise
-    except Exception:  # noqa: BLE001  # Torch unpickles some contents here, which may raise anything.
-        return {artifact: verdict for offer in offers for artifact, verdict in _give_alone(offer).items()}
-
-
-def _give_alone(offer: _Offer) -> dict[Artifact, Verdict]:
-    try:
-        return _give([offer])
-    except Exception as error:  # noqa: BLE001  # See `_load`.
-        reason = f"torch could not take it: {type(error).__name__}: {error}"
-        return {offer.artifact: verdict_on(offer.artifact, "refused", reason)}
-
-
-def _give(offers: Sequence[_Offer]) -> dict[Artifact, Verdict]:
-    if not offers:
-        return {}
-    import torch
-
-    rows = [TorchArtifact(each.artifact.artifact_type, each.artifact.cache_key, each.content) for each in offers]
-    info = torch.compiler.load_cache_artifacts(write_artifacts(rows))
-    if info is None:
-        raise TorchError(
-            f"torch {torch.__version__} could not read the {len(rows)} artifacts that it was given, and logged why; "
-            "start without this bundle, or export it with to_torch() and report what torch says",
-            torch_version=str(torch.__version__),
-        )
-    taken = Counter((kind, key) for kind, keys in info.artifacts.items() for key in keys)
-    return {each.artifact: _counted(each, taken) for each in offers}
-
-
-def _counted(offer: _Offer, taken: Counter[tuple[str, str]]) -> Verdict:
-    key = (offer.artifact.artifact_type, offer.artifact.cache_key)
-    if taken[key] == 0:
-        return verdict_on(offer.artifact, "refused", "torch did not take it, and did not say why")
-    taken[key] -= 1
-    return verdict_on(offer.artifact, "loaded", offer.note)
+        CacheArtifactFactory.create(artifact.artifact_type, artifact.cache_key, content).populate_cache()
+    except Exception as error:  # noqa: BLE001  # Torch unpickles some contents here, which may raise anything.
+        return f"torch could not take it: {type(error).__name__}: {error}"
+    return None
 
 
 def verdict_on(artifact: Artifact, verdict: str, reason: str | None) -> Verdict:

@@ -1,14 +1,17 @@
 """A recording's artifacts back into torch's caches, and what became of each."""
 
 import json
+import pickle
 from collections import Counter
 from dataclasses import replace
 from hashlib import sha256
+from types import SimpleNamespace
 
 import pytest
 
 import samples
-from megacache.errors import CorruptBundleError, TorchError
+from megacache.bundle.torch_format import TorchArtifact, write_artifacts
+from megacache.errors import CorruptBundleError
 from megacache.model import Artifact
 from megacache.recording import Recording
 
@@ -271,44 +274,59 @@ def test_content_that_torch_cannot_unpickle_costs_only_itself(hydrated, tmp_path
     assert len([each for each in tmp_path.rglob("*") if each.is_file()]) == 2
 
 
-def test_none_from_torch_is_an_error(hydrated, monkeypatch):
-    """`CacheArtifactManager.deserialize` logs and returns None for what it cannot read."""
+def test_the_caches_are_as_torch_itself_leaves_them(hydrated, tmp_path, monkeypatch):
+    """`load_cache_artifacts` makes each artifact of its container with `CacheArtifactFactory.create`, and calls
+    `populate_cache` on it: torch/compiler/_cache.py, `CacheArtifactManager`."""
     import torch
 
-    monkeypatch.setattr(torch.compiler, "load_cache_artifacts", lambda _: None)
-    with pytest.raises(TorchError, match="could not read the 1 artifacts"):
-        hydrated(recording_of(b"x"))
+    kinds = {
+        "inductor": pickle.dumps(SimpleNamespace(_triton_bundle=None)),
+        "aot_autograd": b"graph",
+        "autotune": b'{"a": 1}',
+    }
+    rows = [artifact(content, artifact_type=kind, key="ab/cd") for kind, content in kinds.items()]
+    contents = {row.content_sha256: kinds[row.artifact_type] for row in rows}
+    system = samples.system(system_id="here")
+    found = hydrated(Recording(systems=(system,), artifacts=tuple(rows), read=contents.__getitem__))
+    assert {each.verdict for each in found} == {"loaded"}
+    monkeypatch.setenv("TORCHINDUCTOR_CACHE_DIR", str(tmp_path / "torch"))
+    triples = (TorchArtifact(row.artifact_type, row.cache_key, contents[row.content_sha256]) for row in rows)
+    torch.compiler.load_cache_artifacts(write_artifacts(triples))
+    theirs = files_in(tmp_path / "torch")
+    assert len(theirs) == 3
+    assert files_in(tmp_path) == theirs | {f"torch/{name}": content for name, content in theirs.items()}
 
 
-def test_a_shortfall_is_told(hydrated, monkeypatch):
-    import torch
-
-    load = torch.compiler.load_cache_artifacts
-    recording = recording_of(b"one", b"two", artifact_type="aot_autograd", key="a1")
-
-    def forget_one(data):
-        info = load(data)
-        info.artifacts["aot_autograd"].pop()
-        return info
-
-    monkeypatch.setattr(torch.compiler, "load_cache_artifacts", forget_one)
-    assert sorted(said(hydrated(recording))) == [
-        ("loaded", None),
-        ("refused", "torch did not take it, and did not say why"),
-    ]
+def files_in(folder):
+    return {str(each.relative_to(folder)): each.read_bytes() for each in folder.rglob("*") if each.is_file()}
 
 
-def test_torch_is_asked_once(hydrated, monkeypatch):
-    import torch
+def test_each_content_is_given_before_the_next_is_read(hydrated, monkeypatch):
+    from torch._functorch._aot_autograd.autograd_cache import AOTAutogradCache
 
-    load, calls = torch.compiler.load_cache_artifacts, []
-    monkeypatch.setattr(torch.compiler, "load_cache_artifacts", lambda data: calls.append(data) or load(data))
-    contents = [str(number).encode() for number in range(50)]
-    recording = recording_of(*contents, artifact_type="aot_autograd")
-    assert {each.verdict for each in hydrated(recording)} == {"loaded"}
-    assert len(calls) == 1
-    assert hydrated(Recording()) == ()
-    assert len(calls) == 1
+    happened = []
+    write = staticmethod(lambda _, content: happened.append(("given", content)))
+    monkeypatch.setattr(AOTAutogradCache, "_write_to_local_cache", write)
+    recording = recording_of(b"one", b"two", b"three", artifact_type="aot_autograd")
+
+    def stream(digests):
+        for digest in digests:
+            happened.append(("read", recording.read(digest)))
+            yield digest, recording.read(digest)
+
+    hydrated(replace(recording, stream=stream))
+    assert happened == [(did, content) for content in (b"one", b"two", b"three") for did in ("read", "given")]
+
+
+def test_one_content_of_two_keys_is_read_once_and_given_twice(hydrated, tmp_path):
+    recording = recording_of(b"same", artifact_type="aot_autograd", key="a1")
+    again = replace(recording.artifacts[0], cache_key="a2")
+    reads = []
+    both = replace(recording, artifacts=(*recording.artifacts, again), read=lambda each: reads.append(each) or b"same")
+    found = hydrated(both)
+    assert said(found) == [("loaded", None)] * 2
+    assert len(reads) == 1
+    assert list(files_in(tmp_path).values()) == [b"same", b"same"]
 
 
 def test_pgo_says_under_which_job_torch_reads_it(hydrated):
