@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,15 +16,13 @@ from pathlib import Path
 
 from megacache.bundle import rows
 from megacache.bundle.connection import writing
-from megacache.bundle.packs import PackReader, PackWriter, repack
+from megacache.bundle.frames import PACK_SIZE_BYTES
 from megacache.bundle.references import forget, referenced
-from megacache.errors import ArtifactNotFoundError, BundleError, CorruptBundleError
+from megacache.bundle.tail import continued
+from megacache.errors import ArtifactNotFoundError, BundleError
 from megacache.recording import Recording
 from megacache.views.names import short_key
 from megacache.views.units import count, format_bytes, format_duration
-
-ABSORBED_SIZE_BYTES = 128 << 10
-"""Below this raw size the last pack is written anew together with new contents, so that many small saves stay small."""
 
 _SHOWN_CONFLICTS = 3
 
@@ -213,31 +212,28 @@ def _replaced_contents(connection: sqlite3.Connection, recording: Recording) -> 
 def _write_contents(
     connection: sqlite3.Connection, missing: list[str], contents: Mapping[str, bytes], path: Path
 ) -> int:
-    """Write the missing contents, together with those of a small last pack, and return their size."""
+    """Write the missing contents, together with those of the last packs where that is worth it; return their size."""
     if not missing:
         return 0
-    writer = _absorbing_writer(connection, PackReader(str(path)))
+    left = ((digest, _checked(digest, contents, path)) for digest in missing)
+    first: deque[tuple[str, bytes]] = deque()
     size_bytes = 0
-    for digest in missing:
-        content = contents[digest]
-        if hash_of(content).hexdigest() != digest:
-            message = f"a content handed over as {digest[:12]} has another hash: nothing was saved into {path}"
-            raise BundleError(message, path=str(path))
+    while size_bytes <= PACK_SIZE_BYTES and (each := next(left, None)) is not None:
+        first.append(each)
+        size_bytes += len(each[1])
+    writer = continued(connection, path, size_bytes)
+    while first:
+        writer.add(*first.popleft())
+    for digest, content in left:
         writer.add(digest, content)
         size_bytes += len(content)
     writer.flush()
     return size_bytes
 
 
-def _absorbing_writer(connection: sqlite3.Connection, reader: PackReader) -> PackWriter:
-    """Return a writer that begins with the contents of the last pack, if that is small, and under its id."""
-    row = connection.execute("SELECT pack_id, raw_size_bytes FROM pack ORDER BY pack_id DESC LIMIT 1").fetchone()
-    if row is None or row[1] > ABSORBED_SIZE_BYTES:
-        return PackWriter(connection)
-    writer = PackWriter(connection, row[0])
-    try:
-        repack(connection, [row[0]], reader, writer)
-    except CorruptBundleError:
-        # It stays as it is, for `verify` to find; what is new is saved all the same.
-        return PackWriter(connection)
-    return writer
+def _checked(digest: str, contents: Mapping[str, bytes], path: Path) -> bytes:
+    content = contents[digest]
+    if hash_of(content).hexdigest() != digest:
+        message = f"a content handed over as {digest[:12]} has another hash: nothing was saved into {path}"
+        raise BundleError(message, path=str(path))
+    return content

@@ -6,7 +6,7 @@ from hashlib import sha256
 
 import pytest
 
-from megacache.bundle import Bundle, SaveReport, append
+from megacache.bundle import Bundle, SaveReport, tail
 from megacache.errors import ArtifactNotFoundError, BundleError
 from megacache.recording import Recording
 from samples import COLD, Contents, system
@@ -156,7 +156,7 @@ def test_a_damaged_last_pack_does_not_stop_a_save(path, small):
 def test_the_cost_does_not_follow_the_size_of_the_bundle(tmp_path, small, monkeypatch):
     """No pack is read but a small last one: the rest of the bundle might as well not be there."""
     recording, _ = small
-    monkeypatch.setattr(append, "ABSORBED_SIZE_BYTES", 10_000)
+    monkeypatch.setattr(tail, "SMALL_SIZE_BYTES", 10_000)
     with Bundle.create(tmp_path / "a.megacache") as bundle:
         bundle.append(Recording(documents=(rows := documents_of_size(recording, [3_000_000]))[0]), rows[1])
         monkeypatch.setattr("megacache.bundle.frames.decompress", None)

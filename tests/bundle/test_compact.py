@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from megacache.bundle import Bundle, append, frames
+from megacache.bundle import Bundle, frames, tail
 from megacache.errors import CorruptBundleError
 from megacache.recording import Recording
 from samples import Contents
@@ -23,7 +23,8 @@ def save_one_by_one(bundle, small, count, size, first=900):
 
 @pytest.fixture
 def packs_alone(monkeypatch):
-    monkeypatch.setattr(append, "ABSORBED_SIZE_BYTES", -1)
+    monkeypatch.setattr(tail, "SMALL_SIZE_BYTES", -1)
+    monkeypatch.setattr(tail, "MOST_TIMES", 0)
 
 
 def test_small_packs_become_one(bundle, small, packs_alone):
