@@ -8,12 +8,12 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from megacache.bundle import Bundle
+from megacache.bundle.rows import TABLES
 from megacache.recording import Recording
 from samples import Contents, small_recording
 
@@ -25,9 +25,7 @@ def rows_of() -> Callable[[Recording], dict[str, tuple[object, ...]]]:
     """Give every table of a recording, without the way to its contents."""
 
     def tables(recording: Recording) -> dict[str, tuple[object, ...]]:
-        return {
-            each.name: getattr(recording, each.name) for each in fields(recording) if each.name not in ("read", "held")
-        }
+        return {each.rows_name: getattr(recording, each.rows_name) for each in TABLES}
 
     return tables
 

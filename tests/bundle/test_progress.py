@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import statistics
 import time
-from dataclasses import fields, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from megacache.bundle import Bundle
 from megacache.bundle.progress import Holding
+from megacache.bundle.rows import TABLES
 from megacache.errors import ArtifactNotFoundError
 from megacache.model import Verdict
 from megacache.recording import Recording
@@ -63,7 +64,7 @@ def assert_equals_one_whole_save(process, sessions, path, folder):
     with Bundle.open(path) as ours, Bundle.open(whole) as theirs:
         found, expected = ours.recording(session_ids), theirs.recording(session_ids)
         assert ours.verify().is_ok
-    for table in (each.name for each in fields(Recording) if each.name not in ("read", "held")):
+    for table in (each.rows_name for each in TABLES):
         rows = set(map(repr, getattr(found, table)))
         if table == "backend_entries":  # those saved before their bytecode was made keep the name that they had
             rows -= {repr(each) for each in found.backend_entries if each.backend_id.startswith("lowering of")}

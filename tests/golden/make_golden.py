@@ -9,11 +9,12 @@ needs a new version.
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, fields
+from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
 from megacache.bundle import Bundle
+from megacache.bundle.rows import TABLES
 from megacache.bundle.schema import FORMAT_VERSION
 from megacache.bundle.torch_format import TorchArtifact, write_artifacts
 from samples import small_recording
@@ -45,11 +46,7 @@ def describe(path: Path) -> None:
     """Write down what any reader must see: every row, and the size of every content."""
     with Bundle.open(path) as bundle:
         recording = bundle.recording()
-        rows = {
-            each.name: [asdict(row) for row in getattr(recording, each.name)]
-            for each in fields(recording)
-            if each.name not in ("read", "held")
-        }
+        rows = {each.rows_name: [asdict(row) for row in getattr(recording, each.rows_name)] for each in TABLES}
         digests = {
             *(each.content_sha256 for each in (*recording.artifacts, *recording.documents)),
             *(each.components_sha256 for each in recording.artifact_uses if each.components_sha256),
