@@ -77,7 +77,7 @@ def named(error: sqlite3.Error, path: Path, *, is_creating: bool, waited_s: floa
         return missing(path)
     if code.startswith(_NOT_ALLOWED):
         message = f"{path} cannot be opened for this: check the permissions of the file and its directory"
-        if is_creating or os.access(path.parent, os.W_OK):
+        if os.access(path.parent, os.W_OK):
             message += ", and that its disk has room for one more file"
         return BundleNotWritableError(message, path=file)
     return BundleError(f"{path}: SQLite says: {error} ({code or 'no code'})", path=file)

@@ -1,5 +1,6 @@
 """Connection: a killed writer, a reader who may not write, a full disk, a busy file; each error by its name."""
 
+import errno
 import os
 import resource
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from megacache.bundle import Bundle, connection
+from megacache.bundle import Bundle, connection, sqlite_file
 from megacache.errors import (
     BundleBusyError,
     BundleError,
@@ -277,6 +278,28 @@ def test_each_code_of_sqlite_has_its_error(path, code, expected):
     assert caught.value.path == str(path)
     assert caught.value.__cause__ is error
     assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG])
+def test_a_copy_that_has_no_room_is_storage_that_is_full(path, number):
+    copy = str(path.with_name("copy"))
+
+    def fail():
+        with connection.translated(path):
+            raise OSError(number, os.strerror(number), copy)
+
+    with pytest.raises(StorageFullError, match=f"no room for {copy}: free some") as caught:
+        fail()
+    assert caught.value.path == str(path)
+
+
+def test_a_file_that_is_closed_twice_is_closed(path):
+    opened = sqlite_file.connect(path, "ro")
+    opened.execute("SELECT 1")
+    opened.close()
+    opened.close()
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        opened.execute("SELECT 1")
 
 
 def test_a_connection_distrusts_the_file(path):
