@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from forgery import forge
 from megacache.bundle import Bundle
 from megacache.errors import IncompatibleError, SessionError
 from megacache.model import ARTIFACT_TYPES
@@ -257,15 +258,11 @@ def test_session_outside_its_block_says_what_to_do(tmp_path):
     ],
 )
 def test_bundle_of_another_system_is_refused_with_its_difference(facts, programs, tmp_path, column, value, message):
-    import sqlite3
-
     import megacache
 
     path = tmp_path / "foreign.megacache"
     path.write_bytes((programs.folder / "every.megacache").read_bytes())
-    with sqlite3.connect(path) as connection:
-        connection.execute(f"UPDATE system_info SET {column} = ?", (value,))
-    connection.close()
+    forge(path, f"UPDATE system_info SET {column} = '{value}'")
     try:
         with pytest.raises(IncompatibleError, match=message) as failure:
             megacache.load(path)
