@@ -183,7 +183,13 @@ class Reader:
         self._copy = TemporaryDirectory(prefix="megacache-")
         copy = Path(self._copy.name) / "bundle"
         shutil.copyfile(self.path, copy)
-        shutil.copyfile(f"{self.path.resolve()}-journal", f"{copy}-journal")
+        try:
+            shutil.copyfile(f"{self.path.resolve()}-journal", f"{copy}-journal")
+        except FileNotFoundError:
+            # Somebody who may write has rolled it back meanwhile; what was copied may be half of that.
+            self._copy.cleanup()
+            self._copy = None
+            return self.path
         _roll_back(copy)
         return copy
 
