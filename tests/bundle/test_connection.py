@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -113,6 +114,29 @@ def test_a_killed_append_leaves_the_last_good_save_to_who_may_not_write(protecte
         assert list(copies.iterdir()) == []
     assert path.read_bytes() == before
     copies.rmdir()
+
+
+def test_a_journal_that_somebody_else_rolls_back_just_then_is_not_missed(path, monkeypatch):
+    kill_a_writer(path)
+    copy, roll_back = shutil.copyfile, connection._roll_back
+
+    def copy_late(source, target):
+        copied = copy(source, target)
+        if source == path:
+            roll_back(path)
+        return copied
+
+    def refuse(file):
+        error = sqlite3.OperationalError("attempt to write a readonly database")
+        error.sqlite_errorname = "SQLITE_READONLY"
+        raise error
+
+    monkeypatch.setattr(shutil, "copyfile", copy_late)
+    monkeypatch.setattr(connection, "_roll_back", refuse)
+    with Bundle.open(path) as bundle:
+        assert len(bundle.recording().sessions) == 2
+        assert bundle._reader._copy is None
+        assert bundle.verify().is_ok
 
 
 def test_who_may_not_write_reads_and_is_refused_to_save(protected, small):
