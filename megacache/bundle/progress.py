@@ -31,7 +31,7 @@ class Holding:
     """What a bundle shows of a session that it holds, as of one transaction.
 
     Attributes:
-        generation: Grows with each `VACUUM`, by which every prune ends.
+        generation: SQLite's `schema_version`: random after each prune, and another one after each `VACUUM`.
         page_count: Shrinks only by a `VACUUM`.
         rows: The session's own row, its last artifact use and its last document. An older copy lacks one of these, or
             everything else that came with them is in it.

@@ -5,6 +5,7 @@ Layer: bundle.
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
 from dataclasses import dataclass
 from functools import partial
@@ -76,6 +77,7 @@ def prune(path: Path, pruning: Pruning, *, is_dry_run: bool) -> PruneReport:
             connection.execute("ROLLBACK")
         else:
             rewrite_gaps(connection, packs)
+            _begin_generation(connection)
             connection.execute("COMMIT")
             vacuum(connection, path)
     kept_session_ids, kept_artifacts = {each.session_id for each in kept.sessions}, set(kept.artifacts)
@@ -87,6 +89,16 @@ def prune(path: Path, pruning: Pruning, *, is_dry_run: bool) -> PruneReport:
         freed_bytes=old_size_bytes - path.stat().st_size,
         is_dry_run=is_dry_run,
     )
+
+
+def _begin_generation(connection: sqlite3.Connection) -> None:
+    """Let every process that saved into the bundle before see that something was taken away; see `progress.Holding`.
+
+    The number is random. One that is counted up would not do: an older copy of the file that is pruned as often as this
+    one comes to the same number.
+    """
+    # SQLite reads the schema again where the number is another one. It changes it with each VACUUM, too.
+    connection.execute(f"PRAGMA schema_version = {1 + secrets.randbelow((1 << 31) - 2)}")
 
 
 def _content_bytes(connection: sqlite3.Connection) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from megacache.bundle import Bundle
@@ -228,6 +228,24 @@ def test_one_function_in_a_bundle_does_not_stand_for_all(saves):
     saves.check()
 
 
+def test_an_older_copy_that_is_pruned_as_often_is_no_longer_taken_for_what_was_saved(tmp_path):
+    saves, older = Saves(tmp_path), tmp_path / "older"
+    saves.process.take(saves.process.clock.outside("standalone", "key", b"content"))
+    saves.save(0)
+    shutil.copyfile(saves.path, older)
+    prune_types(saves.path)
+    saves.save(0)  # what was pruned comes back
+    shutil.copyfile(older, saves.path)
+    prune_types(saves.path)
+    saves.save(0)
+    saves.check()
+
+
+def prune_types(path: Path) -> None:
+    with Bundle.open(path) as bundle:
+        bundle.prune(artifact_types=["inductor"])
+
+
 COMPILE_IDS = st.sampled_from(["0/0", "1/0", "2/0", None])
 STEPS = st.one_of(
     st.tuples(st.just("events"), st.sampled_from(["started", "ended", "graph", "backward", "look", "record", "serve"]),
@@ -317,6 +335,7 @@ class Interleaving:
 
 
 @settings(max_examples=150, deadline=None)
+@example([("outside",), *[("save", False, False)] * 2, ("save", False, True), ("overwrite",), ("prune", "types")])
 @given(st.lists(STEPS, min_size=5, max_size=25))
 def test_any_interleaving_ends_as_one_whole_save(steps):
     with TemporaryDirectory() as name:
