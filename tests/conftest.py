@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,6 +72,21 @@ class Programs:
 def programs(tmp_path_factory: pytest.TempPathFactory) -> Programs:
     """Programs of this test file; what they write stays together in one folder."""
     return Programs(tmp_path_factory.mktemp("programs"))
+
+
+@pytest.fixture
+def attributes_folder(tmp_path: Path) -> Iterator[Path]:
+    """A directory whose file system keeps a file's extended attributes; `/tmp` may be a tmpfs that has none."""
+    for place in (tmp_path, Path("/var/tmp"), REPOSITORY):  # noqa: S108  Tried in turn, in a directory of our own.
+        with tempfile.TemporaryDirectory(dir=place, prefix=".megacache-test-") as name:
+            try:
+                os.setxattr(name, "user.megacache.test", b"kept")
+            except OSError:
+                continue
+            os.removexattr(name, "user.megacache.test")
+            yield Path(name)
+            return
+    pytest.fail("no file system here keeps extended attributes: mount one on /tmp, such as ext4")
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 from pathlib import Path
 
@@ -132,9 +133,10 @@ def test_trust_says_what_is_wrong(key):
     assert "cannot be read" in run("trust", "nowhere.pub", expect=2).stderr
 
 
-def test_merge_and_import_say_whose_what_they_took_may_be(bundle, tmp_path):
+def test_merge_and_import_say_whose_what_they_took_may_be(bundle, tmp_path, attributes_folder):
     own = run("merge", tmp_path / "own.megacache", bundle)
     assert own.stderr == ""
+    bundle = shutil.move(bundle, attributes_folder / "small.megacache")
     os.setxattr(bundle, "user.xdg.origin.url", b"https://example.org/small.megacache")
     said = run("merge", tmp_path / "union.megacache", bundle).stderr
     assert said.startswith(f"megacache: of {bundle}, it was downloaded from https://example.org/small.megacache: what ")

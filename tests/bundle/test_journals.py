@@ -115,7 +115,9 @@ def test_a_journal_that_others_may_write_is_refused(path, planted):
         Bundle.open(path)
 
 
-def test_a_journal_that_was_downloaded_is_refused(path, planted):
+def test_a_journal_that_was_downloaded_is_refused(path, planted, attributes_folder):
+    path = shutil.move(path, attributes_folder / path.name)
+    planted = shutil.move(planted, attributes_folder / planted.name)
     planted.chmod(0o644)
     os.setxattr(planted, "user.xdg.origin.url", b"https://example.org/train.megacache-journal")
     with pytest.raises(ForeignJournalError, match=r"was downloaded from https://example\.org/train"):

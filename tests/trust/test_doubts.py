@@ -1,6 +1,7 @@
 """Doubts: each with a real file; and none about a file of the user's own."""
 
 import os
+import shutil
 
 import pytest
 
@@ -38,12 +39,14 @@ def test_a_file_that_others_may_write(path, mode, doubt):
 
 
 @pytest.mark.parametrize("attribute", ["user.xdg.origin.url", "user.xdg.referrer.url"])
-def test_a_file_that_was_downloaded(path, attribute):
+def test_a_file_that_was_downloaded(path, attributes_folder, attribute):
+    path = shutil.move(path, attributes_folder / "train.megacache")
     os.setxattr(path, attribute, b"https://example.org/train.megacache\n\x1b[31m")
     assert doubts(path) == ("it was downloaded from https://example.org/train.megacache??[31m",)
 
 
-def test_other_attributes_are_no_matter(path):
+def test_other_attributes_are_no_matter(path, attributes_folder):
+    path = shutil.move(path, attributes_folder / "train.megacache")
     os.setxattr(path, "user.mime_type", b"application/vnd.sqlite3")
     assert doubts(path) == ()
 
@@ -57,7 +60,8 @@ def test_a_directory_in_which_anyone_may_exchange_the_file(path):
     assert doubts(path) == ()
 
 
-def test_several_doubts_are_all_told(path, give_away):
+def test_several_doubts_are_all_told(path, attributes_folder, give_away):
+    path = shutil.move(path, attributes_folder / "train.megacache")
     path.chmod(0o666)
     os.setxattr(path, "user.xdg.origin.url", b"https://example.org/")
     give_away(path)

@@ -55,7 +55,8 @@ def test_a_bundle_that_others_may_write_is_refused(path):
     assert reasons(path) == ("everyone may write it", "nobody signed it")
 
 
-def test_a_bundle_that_was_downloaded_is_refused(path):
+def test_a_bundle_that_was_downloaded_is_refused(path, attributes_folder):
+    path = shutil.move(path, attributes_folder / "train.megacache")
     os.setxattr(path, "user.xdg.origin.url", b"https://example.org/train.megacache")
     assert reasons(path) == ("it was downloaded from https://example.org/train.megacache", "nobody signed it")
 
