@@ -176,7 +176,7 @@ class Appending:
         missing = _missing(self.connection, recording)
         _check_presence(missing, self._contents, self._path)
         stale = _replaced_contents(self.connection, recording) if is_newer else set()
-        self.new_artifact_count += rows.write(self.connection, recording, is_newer=is_newer)
+        self.new_artifact_count += rows.write(self.connection, recording, str(self._path), is_newer=is_newer)
         if stale:
             forget(self.connection, stale - referenced(self.connection))
         self.new_size_bytes += _write_contents(self.connection, missing, self._contents, self._path)

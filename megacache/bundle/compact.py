@@ -9,7 +9,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from megacache.bundle import frames, row_digests, rows
+from megacache.bundle import frames, rows
 from megacache.bundle.connection import vacuum, writing
 from megacache.bundle.packs import PackReader, PackWriter, repack
 from megacache.bundle.references import forget, referenced
@@ -69,8 +69,7 @@ def drop_unreferenced(connection: sqlite3.Connection, path: Path) -> None:
         CorruptBundleError: When a row is not what was written: it may refer to another content than it did.
         sqlite3.Error: When the bundle cannot be written.
     """
-    for table in rows.TABLES:
-        row_digests.check(connection, table, str(path))
+    rows.check(connection, str(path))
     stored = {digest for (digest,) in connection.execute("SELECT sha256 FROM blob")}
     forget(connection, stored - referenced(connection))
 

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from megacache.bundle import locks, schema, turns
+from megacache.bundle import free_pages, locks, schema, turns
 from megacache.bundle.journals import check_journals
 from megacache.bundle.sqlite_errors import code_of, named, named_after_commit
 from megacache.bundle.sqlite_file import Connection, connect, wait
@@ -26,6 +26,7 @@ from megacache.errors import (
     BundleError,
     BundleNotFoundError,
     BundleNotWritableError,
+    CorruptBundleError,
     NotABundleError,
     StorageFullError,
 )
@@ -216,6 +217,7 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
             connection.execute(_DURABILITY)
             turns.begin(connection, BUSY_TIMEOUT_S)
             schema.check(connection, path)
+            free_pages.check(connection, path)
             schema.upgrade(connection, path)
             yield connection
             if connection.in_transaction:
@@ -319,6 +321,11 @@ def translated(path: Path, *, is_creating: bool = False) -> Iterator[None]:
         yield
     except BundleError:
         raise
+    except UnicodeDecodeError as error:
+        # SQLite's own message quotes a schema that is no UTF-8, and Python cannot make an error of it.
+        problem = "a text in it is no UTF-8"
+        message = f"{path} is damaged: {problem}; take another copy of it, or run `megacache repair`"
+        raise CorruptBundleError(message, path=str(path), problems=(problem,)) from error
     except sqlite3.Error as error:
         raise named(error, path, is_creating=is_creating, waited_s=BUSY_TIMEOUT_S) from error
     except PermissionError as error:

@@ -152,6 +152,6 @@ def _select(
             columns[name].decode(values)
         except ValueError as error:
             problem = f"column {table.name}.{name} holds {error}"
-            message = f"{path} is damaged: {problem}; take another copy of it"
+            message = f"{path} is damaged: {problem}; take another copy of it, or run `megacache repair`"
             raise CorruptBundleError(message, path=str(path), problems=(problem,)) from error
     return found

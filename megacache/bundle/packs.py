@@ -215,7 +215,7 @@ class PackReader:
         names = names_in_pack(connection, pack_id)
         lost = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
         message = f"{self._path}: pack {pack_id} is damaged ({problem}); it holds {lost or 'no artifact'}"
-        advice = "take another copy of the bundle, or run verify to see what is lost"
+        advice = "take another copy of it, or run `megacache repair`"
         return CorruptBundleError(
             f"{message}; {advice}", path=self._path, problems=(f"pack {pack_id}: {problem}", *names)
         )

@@ -17,10 +17,11 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from megacache.bundle.connection import connect, translated
+from megacache.bundle.connection import BUSY_TIMEOUT_S, translated
 from megacache.bundle.journals import check_journals
 from megacache.bundle.pages import Data
 from megacache.bundle.sqlite_errors import code_of
+from megacache.bundle.sqlite_file import connect, wait
 from megacache.errors import BundleError
 
 _COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
@@ -86,6 +87,7 @@ def _held_still(path: Path) -> Iterator[None]:
     """Keep writers away meanwhile, as far as SQLite can read the file at all; who cannot read it cannot write it."""
     connection = connect(path, "ro")
     try:
+        wait(connection, BUSY_TIMEOUT_S)
         connection.execute("BEGIN")
         try:
             # Python cannot make an error of a message of SQLite's that quotes a damaged text.

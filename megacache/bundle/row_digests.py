@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from hashlib import sha256 as hash_of
 from typing import TYPE_CHECKING, Any
@@ -111,13 +111,9 @@ def check(connection: sqlite3.Connection, table: Table, path: str) -> None:
     """
     if not has_digests(connection) or _are_proven(connection, table):
         return
-    problems = tuple(problem(table, row) for row in damaged(connection, table))
-    if not problems:
-        return
-    more = f" and {len(problems) - _SHOWN_ROWS} more" if len(problems) > _SHOWN_ROWS else ""
-    message = f"{path} is damaged: {'; '.join(problems[:_SHOWN_ROWS])}{more}"
-    advice = "take another copy of it, or run `megacache repair` for a new bundle of all that is whole"
-    raise CorruptBundleError(f"{message}; {advice}", path=path, problems=problems)
+    found = [*damaged(connection, table)]
+    if found:
+        raise error_of(table, found, path)
 
 
 def damaged(connection: sqlite3.Connection, table: Table) -> Iterator[tuple[Any, ...]]:
@@ -140,15 +136,20 @@ def damaged(connection: sqlite3.Connection, table: Table) -> Iterator[tuple[Any,
     )
 
 
-def problem(table: Table, row: tuple[Any, ...]) -> str:
-    """Say for people which row is not what was written.
+def error_of(table: Table, found: Sequence[tuple[Any, ...]], path: str) -> CorruptBundleError:
+    """Return the error that says which rows are not what was written.
 
     Args:
-        table: Its table.
-        row: Its values as stored.
+        table: Their table.
+        found: Their values as stored, at least one.
+        path: The bundle, named in the message.
     """
-    key = ", ".join(str(value) for value in row[: len(table.key)])
-    return f"row {key} of {table.name} is not what was written"
+    keys = (", ".join(str(value) for value in row[: len(table.key)]) for row in found)
+    problems = tuple(f"row {key} of {table.name} is not what was written" for key in keys)
+    more = f" and {len(problems) - _SHOWN_ROWS} more" if len(problems) > _SHOWN_ROWS else ""
+    message = f"{path} is damaged: {'; '.join(problems[:_SHOWN_ROWS])}{more}"
+    advice = "take another copy of it, or run `megacache repair`"
+    return CorruptBundleError(f"{message}; {advice}", path=path, problems=problems)
 
 
 def _are_proven(connection: sqlite3.Connection, table: Table) -> bool:

@@ -119,11 +119,11 @@ class Table:
         return self._upsert("coalesce({0}, excluded.{0})")
 
     @cached_property
-    def take_away(self) -> str:
-        """The statement that deletes a row that is not what was written; only the columns of the key are asked for."""
+    def find_false(self) -> str:
+        """The statement that finds a row which is not what was written, by the columns of the key."""
         keys = " AND ".join(f'"{column.name}" = ?{n}' for n, column in self._numbered if column.name in self.key)
         whole = f"coalesce({row_digests.COLUMN} = {self.digest()}, 0)"
-        return f'DELETE FROM "{self.name}" WHERE {keys} AND NOT {whole}'  # noqa: S608  # All names are ours.
+        return f'SELECT {self.listed} FROM "{self.name}" WHERE {keys} AND NOT {whole}'  # noqa: S608  # All names are ours.
 
     def digest(self, values: Iterable[str] = ()) -> str:
         """Return the SQL that gives the digest of a row.
@@ -155,13 +155,13 @@ class Table:
         return f"{statement}UPDATE SET {updates} WHERE ({', '.join(values.values())}) IS NOT ({', '.join(changing)})"
 
 
-def write(connection: sqlite3.Connection, recording: Recording, *, is_newer: bool = True) -> int:
+def write(connection: sqlite3.Connection, recording: Recording, path: str, *, is_newer: bool = True) -> int:
     """Add or update every row of a recording.
 
     Args:
         connection: A bundle's, in a write transaction.
-        recording: The rows. A row of the bundle that is not what was written gives way to one of the same key: what
-            it says must not get into the new one.
+        recording: The rows.
+        path: The bundle, named in messages.
         is_newer: Whether the recording's values replace those in the bundle; otherwise they only fill gaps. NULL never
             replaces a value.
 
@@ -169,13 +169,15 @@ def write(connection: sqlite3.Connection, recording: Recording, *, is_newer: boo
         How many artifacts were new.
 
     Raises:
+        CorruptBundleError: When a row that is there already is not what was written. What it says must not get into the
+            new one, and to delete it could destroy others, since SQLite would follow it to the pages that it names.
         sqlite3.Error: When they cannot be written.
     """
     new_artifact_count = 0
     for table in TABLES:
         rows: tuple[Any, ...] = getattr(recording, table.rows_name)
         encoded = [*zip(*(_encoded(column, rows) for column in table.columns), strict=True)]
-        connection.executemany(table.take_away, (row[: len(table.key)] for row in encoded))
+        _check_old(connection, table, encoded, path)
         cursor = connection.executemany(table.insert if is_newer else table.fill, encoded)
         if table.row_class is Artifact:
             new_artifact_count = max(cursor.rowcount, 0)
@@ -229,6 +231,21 @@ def read_table(connection: sqlite3.Connection, table: Table, path: str) -> tuple
     return rows
 
 
+def check(connection: sqlite3.Connection, path: str) -> None:
+    """Check that every row of every table is what was written.
+
+    Args:
+        connection: A bundle's, in a transaction.
+        path: The bundle, named in messages.
+
+    Raises:
+        CorruptBundleError: When one is not.
+        sqlite3.Error: When the file cannot be read.
+    """
+    for table in TABLES:
+        row_digests.check(connection, table, path)
+
+
 def delete(connection: sqlite3.Connection, table: Table, old: Iterable[Any], kept: Iterable[Any]) -> None:
     """Delete the rows of one table that are not kept.
 
@@ -248,6 +265,16 @@ def delete(connection: sqlite3.Connection, table: Table, old: Iterable[Any], kep
     connection.executemany(statement, (key if len(table.key) > 1 else (key,) for key in gone))
 
 
+def _check_old(connection: sqlite3.Connection, table: Table, encoded: Iterable[tuple[Any, ...]], path: str) -> None:
+    """Refuse to write over a row that is not what was written."""
+    if connection.execute(f'SELECT 1 FROM "{table.name}" LIMIT 1').fetchone() is None:  # noqa: S608  # Our name.
+        return
+    for row in encoded:
+        false = connection.execute(table.find_false, row[: len(table.key)]).fetchone()
+        if false is not None:
+            raise row_digests.error_of(table, [false], path)
+
+
 def _encoded(column: Column, rows: Iterable[Any]) -> list[Any]:
     return [column.encode(getattr(row, column.name)) for row in rows]
 
@@ -257,7 +284,7 @@ def _decoded(table: Table, column: Column, values: Sequence[Any], path: str) -> 
         return column.decode(values)
     except (ValueError, RecursionError) as error:
         problem = f"column {table.name}.{column.name} holds {error}"
-        message = f"{path} is damaged: {problem}; take another copy of it"
+        message = f"{path} is damaged: {problem}; take another copy of it, or run `megacache repair`"
         raise CorruptBundleError(message, path=path, problems=(problem,)) from error
 
 

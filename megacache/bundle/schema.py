@@ -100,7 +100,7 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
         raise UnsupportedVersionError(message, path=str(path), version=version)
     problems = _problems(connection, version) if version >= 1 else (f"it says format version {version}",)
     if problems:
-        message = f"{path} is damaged: {'; '.join(problems)}; take another copy of it"
+        message = f"{path} is damaged: {'; '.join(problems)}; take another copy of it, or run `megacache repair`"
         raise CorruptBundleError(message, path=str(path), problems=problems)
     return int(version)
 

@@ -90,7 +90,7 @@ def signatures(path: Path) -> tuple[Signature, ...]:
     for row in found:
         if tuple(map(type, row)) != tuple(_COLUMNS.values()):
             problem = "a row of signature holds a value of another type than its column's"
-            message = f"{path} is damaged: {problem}; take another copy of it"
+            message = f"{path} is damaged: {problem}; take another copy of it, or run `megacache repair`"
             raise CorruptBundleError(message, path=str(path), problems=(problem,))
     return tuple(Signature(**dict(zip(_COLUMNS, row, strict=True))) for row in found)
 

@@ -64,7 +64,7 @@ def named(error: sqlite3.Error, path: Path, *, is_creating: bool, waited_s: floa
     if code == "SQLITE_NOTADB":
         return NotABundleError(f"{path} is not a megacache bundle: name a *.megacache file", path=file)
     if code.startswith("SQLITE_CORRUPT") or "decode to UTF-8" in str(error):
-        message = f"{path} is damaged or truncated ({error}): take another copy of it"
+        message = f"{path} is damaged or truncated ({error}): take another copy of it, or run `megacache repair`"
         return CorruptBundleError(message, path=file, problems=(str(error),))
     if code.startswith(("SQLITE_BUSY", "SQLITE_LOCKED", *_NO_LOCK)):
         return _locked_out(error, path, waited_s)

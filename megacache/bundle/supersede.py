@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from megacache.bundle import rows
 from megacache.bundle.compact import rewrite_gaps
 from megacache.bundle.connection import writing
 from megacache.bundle.packs import PackReader
@@ -32,8 +33,8 @@ class Kept:
 def supersede(path: Path, kept: Kept, session_ids: Collection[str]) -> None:
     """Take back what some sessions recorded of a key before, in one transaction.
 
-    What another session recorded too stays, and so does all when an old pack is damaged, for `verify` to find. The rows
-    that an older content told go with it, and so does a session that recorded nothing else.
+    What another session recorded too stays, and so does all when a row or a pack is damaged, for `verify` to find. The
+    rows that an older content told go with it, and so does a session that recorded nothing else.
 
     Args:
         path: The bundle.
@@ -44,6 +45,7 @@ def supersede(path: Path, kept: Kept, session_ids: Collection[str]) -> None:
         BundleError: When the bundle cannot be written; see `errors`.
     """
     with suppress(CorruptBundleError), writing(path) as connection:
+        rows.check(connection, str(path))
         older = [use for each in session_ids for use in _uses_taken_back(connection, kept, each)]
         taken_back = {each.content_sha256 for each in older} - {kept.content_sha256}
         key = (kept.artifact_type, kept.cache_key)

@@ -16,7 +16,7 @@ from megacache.bundle.connection import Reader, translated
 from megacache.bundle.packs import PackReader
 from megacache.bundle.private_copy import data_of, private_copy
 from megacache.bundle.salvaged_recording import salvaged_recording
-from megacache.errors import CorruptBundleError
+from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 from megacache.explain.systems import UNKNOWN_SYSTEM_ID
 from megacache.model import Artifact, Document
 from megacache.views.units import count, format_bytes
@@ -135,6 +135,8 @@ class _Inspection:
                 check()
         except CorruptBundleError as error:
             self.problems.update(dict.fromkeys(error.problems[:1] if has_names else error.problems))
+        except ArtifactNotFoundError as error:
+            self.problems[f"content {(error.cache_key or '')[:12]} is listed, and cannot be found"] = None
 
     def _structure(self) -> None:
         lines = [line for (line,) in self._connection.execute("PRAGMA integrity_check(20)")]

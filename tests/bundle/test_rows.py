@@ -40,7 +40,7 @@ def written_and_read(*recordings, is_newer=True):
     row_digests.register(connection)
     schema.create(connection)
     for recording in recordings:
-        rows.write(connection, recording, is_newer=is_newer)
+        rows.write(connection, recording, "memory", is_newer=is_newer)
     found = rows.read(connection, no_content, "memory")
     connection.close()
     return found
@@ -113,9 +113,9 @@ def test_an_equal_row_is_not_written_again():
     row_digests.register(connection)
     schema.create(connection)
     recording = Recording(sessions=sessions())
-    rows.write(connection, recording)
+    rows.write(connection, recording, "memory")
     changes = connection.total_changes
-    rows.write(connection, recording)
+    rows.write(connection, recording, "memory")
     assert connection.total_changes == changes
     connection.close()
 
