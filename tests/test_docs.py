@@ -79,7 +79,7 @@ def bases_of(name: str) -> set[str]:
 @pytest.mark.parametrize("name", sorted(COMMANDS))
 def test_readme_names_every_command_and_option(name):
     assert f"megacache {name}" in README
-    row = next(line for line in README.splitlines() if f"`megacache {name} " in line)
+    row = next(line for line in README.splitlines() if re.match(rf"\| `megacache {name}\b", line))
     for parameter in COMMANDS[name].params:
         option = max(parameter.opts, key=len)
         if option.startswith("--") and option not in ("--help", "--json"):
