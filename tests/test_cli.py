@@ -213,7 +213,7 @@ def test_verify_finds_nothing_in_a_good_bundle(bundle):
 def test_verify_finds_a_flipped_byte(bundle):
     content = bytearray(bundle.read_bytes())
     frame = content.index(b"\x28\xb5\x2f\xfd")  # where the first pack's zstd frame begins
-    content[frame + 64] ^= 0xFF
+    content[frame + 16] ^= 0xFF
     bundle.write_bytes(content)
     document = run_json("verify", bundle, expect=1)
     assert document["problems"]
