@@ -54,7 +54,12 @@ def test_what_was_saved_is_there_after_every_failure_and_the_next_save_works(fai
         allowed = {"old", "empty"} if change == "first save" else {"old"}
         assert each["left"] in allowed | ({"new"} if may_be_new else set()), each
         assert (each["is_again_new"], each["is_next_in"]) == (True, True), each
-    figures("crash", operations_failed=len({each["at"] for each in found}), failures=len(found), lost=0)
+    figures(
+        "crash",
+        operations_failed=len({each["at"] for each in found}),
+        failures=len(found),
+        lost=sum(not each["is_next_in"] for each in found),
+    )
 
 
 @pytest.mark.parametrize("failures", ["prune"], indirect=True)

@@ -41,7 +41,13 @@ def test_a_power_cut_leaves_the_state_before_a_save_or_after_it_and_every_save_t
     assert {each["left"] for each in found} >= {"new", "next"}
     returned = sum(each["end"] in (first_end, count) for each in cuts)
     assert returned >= CUT_COUNT // 4
-    figures("power cut", cuts=len(cuts), right_after_a_save=returned, kills=len(found) - len(cuts), lost=0)
+    figures(
+        "power cut",
+        cuts=len(cuts),
+        right_after_a_save=returned,
+        kills=len(found) - len(cuts),
+        lost=sum(each["left"] not in {*before, "next"} for each in found),
+    )
 
 
 def test_without_a_sync_of_the_directory_a_save_that_returned_may_be_undone_and_nothing_worse(cut, figures):

@@ -254,7 +254,7 @@ def report_of(session_id: str, verdicts: list[tuple[Key, bool]], contents: Conte
 @pytest.mark.slow
 def test_any_order_of_operations_keeps_what_the_model_says(figures):
     def count(steps: int) -> None:
-        figures("any order of operations", orders=1, steps=steps, lost=0)
+        figures("any order of operations", orders=1, steps=steps)
 
     Bundles.on_end = staticmethod(count)
     # The same orders each time, so that a failure elsewhere can be repeated here; none is left out for being slow.
