@@ -5,6 +5,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 # A pip configuration may cap torch to one release; another release is then installed without it.
 OTHER_TORCH_PIP_CONFIG ?= /dev/null
 
+FUZZ_MINUTES ?= 10
+
 PINNED_TORCH := 2.13.0
 VENV := .venv-$(TORCH)
 BIN := $(VENV)/bin
@@ -22,7 +24,7 @@ NODE_MODULES := widgets/node_modules/.package-lock.json
 BUILT := megacache/explorer/static/page.js
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test lint types front-end matrix test-torch benchmark clean
+.PHONY: help environment demo test lint types front-end matrix test-torch benchmark reliability soak fuzz clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,14 +75,20 @@ matrix: environment ## every warm-start case, cold and warm, for one torch relea
 test-torch: environment ## only the tests that compile, for one torch release: make test-torch TORCH=2.15.0
 	$(BIN)/python -m pytest -m 'torch and not matrix' $(SIDE_BY_SIDE)
 
-benchmark: environment ## measure what the project promises
-	$(BIN)/python benchmarks/listing.py
-	$(BIN)/python benchmarks/capture.py
-	$(BIN)/python benchmarks/saves.py
-	$(BIN)/python benchmarks/warm_start.py
-	$(BIN)/python benchmarks/explorer.py
+benchmark: environment ## measure what the project promises, and write the table of the README
+	$(BIN)/python benchmarks/readme_tables.py benchmark
+
+reliability: environment ## kill, crash, corrupt, contend and count, and write the figures of the README
+	$(BIN)/python benchmarks/readme_tables.py reliability
+
+soak: environment ## 2,000 compiles with a save after each: half an hour
+	$(BIN)/python benchmarks/readme_tables.py benchmark soak
+
+fuzz: environment ## fuzz every reader for FUZZ_MINUTES each, 10 by default
+	$(PIP) --constraint $(PINS) --editable '.[fuzz]'
+	FUZZ_MINUTES=$(FUZZ_MINUTES) $(BIN)/python benchmarks/readme_tables.py reliability fuzz
 
 clean: ## remove the environments and everything that was built
-	rm -rf .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist demo.megacache demo.html
+	rm -rf .venv-* .mypy_cache .pytest_cache .ruff_cache .hypothesis dist .fuzz demo.megacache demo.html
 	rm -rf widgets/node_modules megacache/explorer/static
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -2,9 +2,9 @@
 
 Layer: bundle. The class is in `bundle`; what its methods do in `append`, `verify`, `repair`, `compact`, `union` and
 `prune`; how far bundles hold the sessions of a process in `progress`; the tables in `rows`, the contents in `packs` and
-`frames`, what is left of both in a damaged file in `pages` and `salvaged_*`, torch's container in `torch_format` and
-`exchange`; how the file is opened in `connection` and `schema`, and who may write next in `turns`. FORMAT.md tells the
-format.
+`frames`, which packs a save writes anew in `tail`, what is left of both in a damaged file in `pages` and `salvaged_*`,
+torch's container in `torch_format` and `exchange`; how the file is opened in `connection` and `schema`, and who may
+write next in `turns`. FORMAT.md tells the format.
 """
 
 from __future__ import annotations

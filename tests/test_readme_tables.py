@@ -1,0 +1,110 @@
+"""The README shows what was measured, and each thing that is promised has its row."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+ROWS = (
+    "cold compile captured / not",
+    "steady call enabled / not",
+    "save 100 kB into 200 MB: torch / ours",
+    "save 100 kB: into 200 MB / into 100 kB",
+    "save after a compile: last 100 / first 100",
+    "bundle of torch's session: torch's bytes / ours",
+    "bundle: 20 saves / one save",
+    "five: torch's own warm / ours",
+    "five: compilers started",
+    "encoder: cold / our warm",
+    "megacache ls of 10,000 artifacts",
+    "explorer, 100,000 nodes: first rows",
+    "explorer, 100,000 nodes: search",
+    "save 200 MB: throughput, ours / torch's",
+    "load 200 MB: time, ours / torch's",
+    "save 200 MB: peak memory / largest pack",
+    "load 200 MB: peak memory / largest pack",
+    "bytes, per artifact: 100,000 / 1,000",
+    "soak: save, last 100 / first 100",
+    "soak: memory of ours per compile, second half / first",
+    "soak: the file / one save of the same",
+)
+"""What the project promises of its speed and size."""
+
+COUNTED = ("kill", "fuzz: pickle", "fuzz: container", "fuzz: bundle", "any order of operations")
+"""Some of what the tests of reliability and the fuzzer count."""
+
+
+@pytest.fixture(scope="module")
+def tables():
+    """The script that writes the tables."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        spec = importlib.util.spec_from_file_location("readme_tables", BENCHMARKS / "readme_tables.py")
+        module = importlib.util.module_from_spec(spec)
+        sys.modules["readme_tables"] = module
+        spec.loader.exec_module(module)
+        yield module
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+        sys.modules.pop("readme_tables", None)
+
+
+def cells(block: str) -> list[list[str]]:
+    lines = [line for line in block.splitlines() if line.startswith("|")]
+    return [[cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def test_the_readme_shows_what_was_measured(tables):
+    readme = tables.README.read_text(encoding="utf-8")
+    assert tables.replaced(readme, tables.tables()) == readme
+
+
+def test_each_table_is_well_formed(tables):
+    for block in tables.tables().values():
+        heading, line, *rows = cells(block)
+        assert set(line) == {"---"}
+        assert {len(row) for row in rows} == {len(heading)}
+        assert all(all(row) for row in rows)
+        assert len({row[0] for row in rows}) == len(rows)
+
+
+def test_each_promise_has_its_row(tables):
+    shown = [row[0] for row in cells(tables.tables()["benchmark"])]
+    assert [each for each in ROWS if each not in shown] == []
+
+
+def test_what_is_counted_is_shown(tables):
+    shown = " ".join(row[0] for row in cells(tables.tables()["reliability"]))
+    assert [each for each in COUNTED if each not in shown] == []
+
+
+def test_a_run_replaces_what_the_same_run_measured_before(tables, tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "MEASURED", tmp_path / "measured.json")
+    promise = {"what": "a | b", "measured": "1x", "promised": "at most 2x", "is_kept": True}
+    tables.keep("benchmark", "saves", [promise, {**promise, "what": "gone tomorrow"}])
+    tables.keep("benchmark", "size", [{**promise, "what": "c", "is_kept": False}])
+    tables.keep("benchmark", "saves", [promise])
+    assert cells(tables.tables()["benchmark"])[2:] == [
+        ["a | b", "1x", "at most 2x"],
+        ["c", "1x", "at most 2x: **missed**"],
+    ]
+    assert tables.tables()["reliability"].endswith("`make reliability` was not run yet.")
+    tables.keep("reliability", "tests", {"kill": {"kills": 1234, "saves_lost": 0}})
+    assert cells(tables.tables()["reliability"])[2:] == [["kill", "kills 1,234, saves lost 0"]]
+
+
+def test_a_readme_without_a_place_for_a_table_is_told(tables):
+    with pytest.raises(SystemExit, match="benchmark: begin"):
+        tables.replaced("# megacache\n", {"benchmark": "| a |"})
+
+
+def test_every_benchmark_that_is_named_is_there(tables):
+    assert all((BENCHMARKS / f"{name}.py").exists() for name in (*tables.BENCHMARKS, tables.SOAK))
+    assert json.loads(tables.MEASURED.read_text(encoding="utf-8")).keys() == {"benchmark", "reliability"}
