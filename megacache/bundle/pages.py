@@ -30,8 +30,10 @@ Value = None | int | float | str | bytes
 _FILE_HEADER_BYTES = 100
 _INDEX_INTERIOR, _INDEX_LEAF, _TABLE_LEAF = 0x02, 0x0A, 0x0D
 _HEADER_BYTES = {_INDEX_INTERIOR: 12, _INDEX_LEAF: 8, _TABLE_LEAF: 8}
-_INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8)
-_FLOAT, _ZERO, _ONE, _FIRST_BLOB = 7, 8, 9, 12
+_SIZES_BYTES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
+"""Of the types 0 to 9: NULL, six lengths of integers, a float, and the numbers 0 and 1 themselves."""
+
+_FLOAT, _ONE, _FIRST_BLOB = 7, 9, 12
 _FOLLOWED_PER_PAGE = 4
 """A whole file's records go on in each page once, at most. Those of a hostile one may all go on in the same pages."""
 
@@ -161,54 +163,50 @@ def values(payload: bytes, size_bytes: int) -> tuple[Value, ...] | None:
     Returns:
         Its values; None where it is none. Of a cut record the last value is what there is of it, if that is a BLOB.
     """
+    found: list[Value] = []
     try:
         header_size, at = _varint(payload, 0)
-        types = []
+        start = end = header_size
+        kind = 0
         while at < header_size:
             kind, at = _varint(payload, at)
-            types.append(kind)
-        sizes = [_size(kind) for kind in types]
-        if at != header_size or header_size + sum(sizes) != size_bytes:
-            return None
-        return tuple(_decoded(payload, types, sizes, header_size))
-    except (IndexError, ValueError):
+            start, end = end, end + _size(kind)
+            found.append(_value(kind, payload[start:end]))
+    except (IndexError, ValueError, struct.error):
         return None
-
-
-def _decoded(payload: bytes, types: list[int], sizes: list[int], start: int) -> Iterator[Value]:
-    for number, (kind, size) in enumerate(zip(types, sizes, strict=True), 1):
-        raw = payload[start : start + size]
-        start += size
-        is_blob = kind >= _FIRST_BLOB and kind % 2 == 0
-        if len(raw) < size and not (is_blob and number == len(types)):
-            raise ValueError("the record is cut")
-        yield _value(kind, raw)
+    is_whole = end <= len(payload) or (start <= len(payload) and _is_blob(kind))
+    return tuple(found) if at == header_size and end == size_bytes and is_whole else None
 
 
 def _value(kind: int, raw: bytes) -> Value:
-    if kind < len(_INTEGER_BYTES):
+    if kind >= _FIRST_BLOB:
+        return raw if _is_blob(kind) else raw.decode("utf-8")
+    if kind < _FLOAT:
         return int.from_bytes(raw, "big", signed=True) if kind else None
     if kind == _FLOAT:
         (number,) = struct.unpack(">d", raw)
         return float(number)
-    if kind < _FIRST_BLOB:
-        return int(kind == _ONE)
-    return bytes(raw) if kind % 2 == 0 else raw.decode("utf-8")
+    return int(kind == _ONE)
+
+
+def _is_blob(kind: int) -> bool:
+    return kind >= _FIRST_BLOB and kind % 2 == 0
 
 
 def _size(kind: int) -> int:
     """Return how many bytes a value of a serial type has."""
-    if kind < len(_INTEGER_BYTES):
-        return _INTEGER_BYTES[kind]
-    if kind in (_FLOAT, _ZERO, _ONE):
-        return 8 if kind == _FLOAT else 0
-    if kind < _FIRST_BLOB:
+    if kind >= _FIRST_BLOB:
+        return (kind - _FIRST_BLOB) // 2
+    if not 0 <= kind <= _ONE:
         raise ValueError(f"SQLite stores no value of the type {kind}")
-    return (kind - _FIRST_BLOB) // 2
+    return _SIZES_BYTES[kind]
 
 
 def _varint(data: bytes, at: int) -> tuple[int, int]:
     """Read a number of 1 to 9 bytes, and return it with the place after it."""
+    number = data[at]
+    if number < 0x80:  # as most are
+        return number, at + 1
     number = 0
     for count in range(8):
         byte = data[at + count]

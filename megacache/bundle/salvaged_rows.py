@@ -8,7 +8,7 @@ values have to do: a file of which no row proves itself is taken for one of vers
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -22,6 +22,11 @@ _PACK = (type(None), int, str, bytes)
 _BLOB = (str, int)
 _PART = (str, int, int, int, int)
 """The types of the values of what leads to a content."""
+
+_TABLES_BY_LENGTH = {
+    length: [table for table in TABLES if len(table.columns) == length]
+    for length in {len(table.columns) for table in TABLES}
+}
 
 
 class Place(NamedTuple):
@@ -99,9 +104,9 @@ def _scan(pages: Pages) -> Salvage:
             continue
         *row, digest = record
         if type(digest) is int:
-            found.false_rows += [(table, tuple(row)) for table in TABLES if _fits(table, row)]
+            found.false_rows += [(table, tuple(row)) for table in _fitting(row)]
         if not found.is_proven:
-            doubtful += [(table, record) for table in TABLES if _fits(table, record)]
+            doubtful += [(table, record) for table in _fitting(record)]
     if not found.is_proven and doubtful:
         found.false_rows.clear()
         for table, record in doubtful:
@@ -126,9 +131,8 @@ def _take_content(found: Salvage, cell: Cell, record: Row) -> bool:
 def _take_proven(found: Salvage, record: Row) -> bool:
     """Take in a row that proves itself, and say whether it does."""
     *row, digest = record
-    for table in TABLES:
-        is_whole = len(row) == len(table.columns) and digest is not None and row_digest(table.name, *row) == digest
-        if is_whole:
+    for table in _TABLES_BY_LENGTH.get(len(row), ()):
+        if digest is not None and row_digest(table.name, *row) == digest:
             found.is_proven = True
             _keep(found, table, tuple(row))
             return True
@@ -143,9 +147,11 @@ def _keep(found: Salvage, table: Table, row: Row) -> None:
         found.rows[table.name][key] = row
 
 
-def _fits(table: Table, row: Sequence[Any]) -> bool:
-    """Say whether values are of the number and the types that a table's row has."""
-    return len(row) == len(table.columns) and all(map(_is_of, table.columns, row))
+def _fitting(row: Sequence[Any]) -> Iterator[Table]:
+    """Return the tables whose rows have values of this number and these types."""
+    for table in _TABLES_BY_LENGTH.get(len(row), ()):
+        if all(map(_is_of, table.columns, row)):
+            yield table
 
 
 def _is_of(column: Column, value: object) -> bool:

@@ -1,5 +1,7 @@
 """Compile a few functions, each in a session of its own, and save each session: a bundle of several packs.
 
+Packs are made smaller than they are elsewhere, or so few graphs would be one.
+
 Argument: the bundle.
 """
 
@@ -8,6 +10,9 @@ import sys
 import torch
 
 import megacache
+from megacache.bundle import frames
+
+PACK_SIZE_BYTES = 512 << 10
 
 
 def waves(x):
@@ -24,6 +29,7 @@ def trained(x):
 
 
 def main(bundle):
+    frames.PACK_SIZE_BYTES = PACK_SIZE_BYTES
     x = torch.arange(0, 111, dtype=torch.float32).reshape(3, 37) / 50
     with megacache.session("waves", bundle=bundle):
         compiled = torch.compile(waves)
