@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -38,7 +39,7 @@ bundles = st.sampled_from(NAMES)
 class Bundles(RuleBasedStateMachine):
     """Two bundles, one process that saves into either, and for each what the model says that it holds."""
 
-    on_end: Callable[[int], None]
+    on_end: Callable[..., None]
 
     @initialize()
     def begin(self) -> None:
@@ -50,7 +51,7 @@ class Bundles(RuleBasedStateMachine):
         self.session = self.process.session("live")
         self.live_uses: list[Use] = []
         self.live_added: dict[Key, int] = {}
-        self.count = self.steps = 0
+        self.count = self.steps = self.compared = 0
 
     def path(self, name: str) -> Path:
         return Path(self._folder.name) / f"{name}.megacache"
@@ -139,12 +140,13 @@ class Bundles(RuleBasedStateMachine):
         self.steps += 1
         for name in NAMES:
             self.held[name].check(self.open[name])
+            self.compared += len(self.held[name].artifacts)
 
     def teardown(self) -> None:
         for each in self.open.values():
             each.close()
         self._folder.cleanup()
-        self.on_end(self.steps)
+        self.on_end(orders=1, steps=self.steps, artifacts_compared=self.compared)
 
     def _prune(self, name: str, **options: object) -> None:
         before = self.held[name].copy()
