@@ -255,10 +255,7 @@ def report_of(session_id: str, verdicts: list[tuple[Key, bool]], contents: Conte
 
 @pytest.mark.slow
 def test_any_order_of_operations_keeps_what_the_model_says(figures):
-    def count(steps: int) -> None:
-        figures("any order of operations", orders=1, steps=steps)
-
-    Bundles.on_end = staticmethod(count)
+    Bundles.on_end = staticmethod(partial(figures, "any order of operations"))
     # The same orders each time, so that a failure elsewhere can be repeated here; none is left out for being slow.
     chosen = settings(
         max_examples=50,
