@@ -30,7 +30,7 @@ def main() -> None:
     private_copy._copy = shutil.copyfile  # type: ignore[attr-defined]
     check, mutation = TARGETS[target], MUTATIONS[target]
     for folder in (each for each in options if not each.startswith("-")):
-        for path in sorted(Path(folder).iterdir())[:200]:
+        for path in 3 * sorted(Path(folder).iterdir())[:50]:
             warm(check, path.read_bytes())
 
     def mutate(data: bytes, max_size: int, seed: int) -> bytes:
