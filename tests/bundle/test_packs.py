@@ -1,6 +1,9 @@
 """Packs: contents are cut and put together again; each way in which a pack can be damaged is named."""
 
 import os
+import sqlite3
+import tracemalloc
+from contextlib import closing
 from dataclasses import replace
 
 import pytest
@@ -69,6 +72,72 @@ def test_a_reader_keeps_no_more_than_a_full_pack(cut):
     assert sorted(map(len, bundle._packs._packs.values())) == [4000, 5001], "small packs are kept together"
 
 
+def saved(path, small, sizes):
+    """Save contents that can be compressed, and return the bundle with them."""
+    contents = Contents()
+    rows = tuple(
+        replace(
+            small[0].documents[0],
+            ordinal=ordinal,
+            content_sha256=contents.add(os.urandom(1 << 10) * (size >> 10)),
+            size_bytes=size,
+        )
+        for ordinal, size in enumerate(sizes)
+    )
+    bundle = Bundle.create(path)
+    bundle.append(replace(small[0], artifacts=(), artifact_uses=(), documents=rows), contents)
+    return bundle, contents
+
+
+def windows(bundle):
+    """Return the window of each frame: RFC 8878, 3.1.1.1.2, or that of a single segment, which is its content."""
+    with bundle._reader.snapshot() as connection:
+        rows = connection.execute("SELECT substr(frame, 5, 2), raw_size_bytes FROM pack ORDER BY pack_id").fetchall()
+    is_single = 0x20
+    return [raw_size if head[0] & is_single else 1 << 10 + (head[1] >> 3) for head, raw_size in rows]
+
+
+def test_much_is_compressed_quickly_from_its_first_large_pack_on(tmp_path, small):
+    few, _ = saved(tmp_path / "few.megacache", small, [1 << 20] * 3)
+    assert windows(few) == [3 << 20], "the window spans the pack"
+    many, contents = saved(tmp_path / "many.megacache", small, [1 << 20] * 17)
+    assert windows(many) == [1 << frames.QUICK_WINDOW_LOG, 1 << 20]
+    assert {digest: many.read(digest) for digest in contents} == contents
+
+
+def test_compact_compresses_a_large_pack_as_well_as_a_small_one(tmp_path, small):
+    path = tmp_path / "a.megacache"
+    bundle, contents = saved(path, small, [1 << 20] * 6)
+    assert windows(bundle) == [1 << frames.QUICK_WINDOW_LOG]
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("DELETE FROM document WHERE ordinal = 0")
+    bundle.compact()
+    assert windows(bundle) == [5 << 20]
+    assert all(bundle.read(digest) == contents[digest] for digest in list(contents)[1:])
+
+
+def test_a_large_save_copies_no_content(tmp_path, small):
+    """As Python counts it: zstd's own window, which is a quarter of a pack, is counted nowhere."""
+    bundle, contents = saved(tmp_path / "a.megacache", small, [1 << 10])
+    large = {digest: content for size in range(24) for digest, content in [contents_of(size)]}
+    rows = tuple(
+        replace(small[0].documents[0], ordinal=9 + at, content_sha256=digest, size_bytes=len(content))
+        for at, (digest, content) in enumerate(large.items())
+    )
+    tracemalloc.start()
+    bundle.append(replace(small[0], artifacts=(), artifact_uses=(), documents=rows), large)
+    _, peak_bytes = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak_bytes < 2 << 20
+    assert all(bundle.read(digest) == content for digest, content in (contents | large).items())
+
+
+def contents_of(number):
+    contents = Contents()
+    content = os.urandom(1 << 10) * ((1 << 20) + number >> 10)
+    return contents.add(content), content
+
+
 def damaged(path, digest, match):
     with Bundle.open(path) as bundle, pytest.raises(CorruptBundleError, match=match) as caught:
         bundle.read(digest)
@@ -97,6 +166,11 @@ def test_a_flipped_byte_names_the_pack_and_what_it_holds(path, small):
 def test_a_frame_that_is_no_zstd(path, small, change):
     change("UPDATE pack SET frame = x'00112233'")
     damaged(path, small[0].artifacts[0].content_sha256, r"pack 1 is damaged \(zstd says")
+
+
+def test_a_frame_that_is_larger_than_any(path, small, change):
+    change(f"UPDATE pack SET frame = zeroblob({frames.FRAME_SIZE_BYTES + 1})")  # Our own names.
+    damaged(path, small[0].artifacts[0].content_sha256, "above the 33554432 of any")
 
 
 def test_a_size_above_that_of_a_pack(path, small, change):
