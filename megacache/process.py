@@ -321,7 +321,7 @@ def load(path: AnyPath, *, trust: Trust = None, trust_unknown: bool = False, onl
         UntrustedError: When the bundle is not your own, and nobody whom you trust signed it.
         KeyFileError: When what `trust` names is no public key.
         BundleError: When the bundle cannot be read; see `errors`.
-        TorchError: When torch is absent or refuses the artifacts.
+        TorchError: When torch is absent or lacks a name that we need.
     """
     enable()
     current = process.open[-1]

@@ -188,7 +188,6 @@ class Session(Recorded):
             UntrustedError: When the bundle is not the user's own, and nobody who is trusted signed it.
             KeyFileError: When what `trust` names is no public key.
             BundleError: When the bundle cannot be read; see `errors`.
-            TorchError: When torch refuses the artifacts.
         """
         if self not in self._process.open:
             raise SessionError(f"session {self.name!r} is not open: load inside its `with` block")
