@@ -5,7 +5,8 @@
 Nearly every compile is of one matrix product, which inductor gives to a library, so that no C++ is compiled; each
 fiftieth has a kernel of its own. The same compiles are done in a process without megacache, too. Promised:
 
-1. A save takes as long at the end as at the beginning: the medians of the last and the first 100 saves.
+1. A save takes as long at the end as at the beginning: the last 100 saves, in turns with the first 100 saves of another
+   process, since how long an fsync takes changes from minute to minute. The medians are compared.
 2. Memory is flat: what a compile leaves of ours in memory, beyond what torch itself leaves, is the same in the second
    half as in the first. What it leaves are the contents that torch does not hold, so that a later save into another
    bundle has them, and rows.
@@ -39,35 +40,59 @@ MOST_FILE = 1.1
 # -- one run, in a process of its own
 
 
-def run_here(way: str, compile_count: int, path: Path) -> dict[str, Any]:
-    """Compile, and return the seconds of the saves, and the memory in between.
+class Run:
+    """Compiles one function after the other.
 
     Args:
-        way: `plain`, without megacache, or `saved`.
-        compile_count: How many functions are compiled.
-        path: The bundle.
+        session: The session that is saved after each; None is a process without megacache.
     """
-    import torch
 
-    found: dict[str, Any] = {"save_s": [], "disk_s": [], "resident_bytes": []}
-    if way == "plain":
-        for number in range(compile_count):
-            function, arguments = function_of(number)
-            torch.compile(function, dynamic=False)(*arguments)
-            measure(number, found)
-        return found
+    def __init__(self, session: Any = None) -> None:
+        self._session = session
+        self._count = 0
+        self.resident_bytes: list[int] = []
+
+    def step(self) -> float:
+        """Compile once more, and return the seconds that the save takes."""
+        import torch
+
+        function, arguments = function_of(self._count)
+        torch.compile(function, dynamic=False)(*arguments)
+        save_s = seconds(self._session.save) if self._session is not None else 0.0
+        self._count += 1
+        if self._count % MEASURED_EACH == 0:
+            gc.collect()
+            self.resident_bytes.append(resident_bytes())
+        if self._count % 100 == 0:
+            print(f"  {self._count:,} compiles", file=sys.stderr, flush=True)
+        return save_s
+
+
+def run_plain(compile_count: int) -> None:
+    """Compile without megacache, and print the memory in between."""
+    run = Run()
+    for _ in range(compile_count):
+        run.step()
+    print(json.dumps(run.resident_bytes))
+
+
+def run_saved(compile_count: int, path: Path) -> None:
+    """Compile and save, then once more for each line that comes in, and answer each with the seconds of the save.
+
+    When no more lines come, print the memory in between, and how many bytes of contents the process holds.
+    """
     import megacache
     from megacache.process import process
 
     with megacache.session("soak", bundle=path) as session:
-        for number in range(compile_count):
-            function, arguments = function_of(number)
-            torch.compile(function, dynamic=False)(*arguments)
-            found["save_s"].append(seconds(session.save))
-            found["disk_s"].append(seconds(lambda: write(path.with_suffix(".probe"))))
-            measure(number, found)
-        contents = process.capture.recorder.documents.contents
-        return {**found, "content_bytes": sum(map(len, contents.values()))}
+        run = Run(session)
+        for _ in range(compile_count):
+            run.step()
+        print("ready", flush=True)
+        for _ in sys.stdin:
+            print(run.step(), flush=True)
+        content_bytes = sum(map(len, process.capture.recorder.documents.contents.values()))
+    print(json.dumps({"resident_bytes": run.resident_bytes, "content_bytes": content_bytes}))
 
 
 def function_of(number: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
@@ -82,16 +107,6 @@ def function_of(number: int) -> tuple[Callable[..., Any], tuple[Any, ...]]:
     return names[f"step_{number}"], tuple(torch.ones(*shape) for shape in shapes)
 
 
-def measure(number: int, found: dict[str, Any]) -> None:
-    """Note how much of this process is in memory, after some compiles."""
-    if number % MEASURED_EACH == MEASURED_EACH - 1:
-        gc.collect()
-        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1])
-        found["resident_bytes"].append(pages * os.sysconf("SC_PAGE_SIZE"))
-    if number % 100 == 99:
-        print(f"  {number + 1:,} compiles", file=sys.stderr, flush=True)
-
-
 def seconds(action: Callable[[], object]) -> float:
     """Return how long something takes."""
     start = time.perf_counter()
@@ -99,32 +114,63 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - start
 
 
-def write(path: Path) -> None:
-    """Write a few pages until they are on the disk, whose pace changes from minute to minute."""
-    with path.open("wb") as file:
-        file.write(bytes(16384))
-        file.flush()
-        os.fsync(file.fileno())
+def resident_bytes() -> int:
+    """Return how much of this process is in memory."""
+    return int(Path("/proc/self/statm").read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 # -- what is made of them
 
 
-def in_fresh_process(way: str, compile_count: int, path: Path) -> dict[str, Any]:
-    """Run one way in a fresh process with empty caches, and return what it measured."""
-    print(f"{way}:", file=sys.stderr, flush=True)
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, __file__, "--compiles", str(compile_count), "--run", way, str(path)]
-        environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": folder}
-        done = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(done.stdout.splitlines()[-1])
+class Child:
+    """A run in a fresh process with empty caches.
+
+    Args:
+        folder: For its caches.
+        *arguments: What it runs.
+    """
+
+    def __init__(self, folder: Path, *arguments: object) -> None:
+        command = [sys.executable, __file__, "--run", *map(str, arguments)]
+        environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": str(folder)}
+        self._process = subprocess.Popen(
+            command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+
+    def line(self) -> str:
+        """Return its next line."""
+        line = self._process.stdout.readline()
+        if not line:
+            sys.exit(f"{self._process.args} ended with {self._process.wait()}")
+        return line
+
+    def save_seconds(self) -> float:
+        """Have it compile once more, and return the seconds of the save."""
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+        return float(self.line())
+
+    def result(self) -> Any:
+        """Let it end, and return what it prints last."""
+        self._process.stdin.close()
+        return json.loads(self.line())
 
 
-def save_promise(found: dict[str, Any]) -> Promise:
-    """Compare the last saves with the first, and tell how the disk's own pace changed."""
-    first, last = (statistics.median(found["save_s"][chosen]) for chosen in (FIRST, LAST))
-    disk = statistics.median(found["disk_s"][LAST]) / statistics.median(found["disk_s"][FIRST])
-    beside = f"{first * 1000:.0f} ms and {last * 1000:.0f} ms; a plain fsync {disk:.2f}x"
+def soaked(compile_count: int, folder: Path) -> tuple[list[tuple[float, float]], dict[str, Any]]:
+    """Compile and save so often, and return the seconds of the last saves beside those of a young process."""
+    long = Child(folder / "cache-long", "saved", compile_count - COMPARED, folder / "long.megacache")
+    long.line()
+    young = Child(folder / "cache-young", "saved", 0, folder / "young.megacache")
+    young.line()
+    pairs = [(young.save_seconds(), long.save_seconds()) for _ in range(COMPARED)]
+    young.result()
+    return pairs, long.result()
+
+
+def save_promise(pairs: Sequence[tuple[float, float]]) -> Promise:
+    """Compare the last saves with the first ones of a young process."""
+    first, last = (statistics.median(each) for each in zip(*pairs, strict=True))
+    beside = f"{first * 1000:.0f} ms and {last * 1000:.0f} ms"
     return at_most("soak: save, last 100 / first 100", last / first, MOST_SAVE_GROWTH, beside=beside)
 
 
@@ -170,27 +216,26 @@ def own_content_bytes(path: Path, content_bytes: int) -> int:
         return content_bytes - sum(shared)
 
 
-FIRST, LAST = slice(0, COMPARED), slice(-COMPARED, None)
-
-
 def main() -> None:
     """Measure, print what was promised beside what is, and exit with 1 if something is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--compiles", type=int, default=2000, help="functions to compile; at least 200")
     add_json_option(parser)
-    parser.add_argument("--run", nargs=2, help=argparse.SUPPRESS)
+    parser.add_argument("--run", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
-        print(json.dumps(run_here(options.run[0], options.compiles, Path(options.run[1]))))
+        way, compile_count, *path = options.run
+        run_saved(int(compile_count), Path(*path)) if way == "saved" else run_plain(int(compile_count))
         return
     with tempfile.TemporaryDirectory(prefix="megacache-soak-") as name:
         folder = Path(name)
-        path = folder / "soak.megacache"
-        plain, saved = (in_fresh_process(way, options.compiles, path) for way in ("plain", "saved"))
+        plain = Child(folder / "cache-plain", "plain", options.compiles).result()
+        pairs, saved = soaked(options.compiles, folder)
+        path = folder / "long.megacache"
         own_bytes = own_content_bytes(path, saved["content_bytes"]) / options.compiles
         promises = [
-            save_promise(saved),
-            memory_promise(plain["resident_bytes"], saved["resident_bytes"], own_bytes),
+            save_promise(pairs),
+            memory_promise(plain, saved["resident_bytes"], own_bytes),
             file_promise(path, folder),
         ]
     finish(promises, options.json)
