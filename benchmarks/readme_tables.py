@@ -28,6 +28,8 @@ from promises import Promise, read
 
 BENCHMARKS = ("capture", "saves", "size", "warm_start", "listing", "explorer", "bulk", "growth")
 SOAK, TESTS, FUZZ = "soak", "tests", "fuzz"
+RUNS = {"benchmark": (*BENCHMARKS, SOAK), "reliability": (TESTS, FUZZ)}
+"""What each table is made of, in its order."""
 
 HERE = Path(__file__).parent
 README = HERE.parent / "README.md"
@@ -121,12 +123,10 @@ def figures_of_fuzz(outcomes: list[dict]) -> Figures:
 def tables() -> dict[str, str]:
     """Return both tables as the README has them, each with its caption."""
     measured = kept()
-    promises = [Promise(**each) for result in results(measured, "benchmark", (*BENCHMARKS, SOAK)) for each in result]
+    promises = [Promise(**each) for result in results(measured, "benchmark") for each in result]
     rows = [(each.what, each.measured, f"{each.promised}{'' if each.is_kept else ': **missed**'}") for each in promises]
     counted = [
-        (name, told(numbers))
-        for figures in results(measured, "reliability", (TESTS, FUZZ))
-        for name, numbers in figures.items()
+        (name, told(numbers)) for figures in results(measured, "reliability") for name, numbers in figures.items()
     ]
     return {
         "benchmark": written(("what", "measured", "promised"), rows, captions(measured, "benchmark")),
@@ -134,10 +134,10 @@ def tables() -> dict[str, str]:
     }
 
 
-def results(measured: dict[str, dict[str, dict]], table: str, names: Iterable[str]) -> list:
-    """Return the results of some runs, of those that there were."""
+def results(measured: dict[str, dict[str, dict]], table: str) -> list:
+    """Return the results of the runs that there were."""
     runs = measured.get(table, {})
-    return [runs[name]["result"] for name in names if name in runs]
+    return [runs[name]["result"] for name in RUNS[table] if name in runs]
 
 
 def told(numbers: dict[str, float]) -> str:
@@ -146,12 +146,14 @@ def told(numbers: dict[str, float]) -> str:
 
 
 def captions(measured: dict[str, dict[str, dict]], table: str) -> str:
-    """Return where and when the rows were measured, once for all that have it in common."""
+    """Return where and when the rows were measured, once for all that have it in common, and what was not run."""
     names: dict[str, list[str]] = {}
     for name, run in measured.get(table, {}).items():
         names.setdefault(str(Place(**run["place"])), []).append(name)
     lines = [place if len(names) == 1 else f"{', '.join(each)}: {place}" for place, each in names.items()]
-    return f"Measured with `make {table}`: {'; '.join(lines)}." if lines else f"`make {table}` was not run yet."
+    absent = ", ".join(name for name in RUNS[table] if name not in measured.get(table, {}))
+    told = [f"Measured with `make {table}`: {'; '.join(lines)}."] if lines else []
+    return "\n".join([*told, f"Not run yet: {absent}."] if absent else told)
 
 
 def written(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]], caption: str) -> str:
@@ -186,8 +188,8 @@ def write() -> None:
 def main() -> None:
     """Run what was chosen, write the tables, and exit with 1 if anything was missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("table", choices=["benchmark", "reliability", "write"], help="`write` runs nothing")
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join((*BENCHMARKS, SOAK, TESTS, FUZZ))}")
+    parser.add_argument("table", choices=[*RUNS, "write"], help="`write` runs nothing")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(sum(RUNS.values(), ()))}")
     options = parser.parse_args()
     run = run_benchmark if options.table == "benchmark" else run_reliability
     names = {"benchmark": BENCHMARKS, "reliability": (TESTS,), "write": ()}[options.table]
