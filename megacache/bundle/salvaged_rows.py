@@ -100,7 +100,7 @@ def _scan(pages: Pages) -> Salvage:
     doubtful: list[tuple[Table, Row]] = []
     for cell in pages.cells():
         record = values(pages.payload(cell), cell.size_bytes)
-        if record is None or _take_content(found, cell, record) or _take_proven(found, record):
+        if not record or _take_content(found, cell, record) or _take_proven(found, record):
             continue
         *row, digest = record
         if type(digest) is int:
