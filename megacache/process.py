@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from megacache.bundle import Bundle, SaveReport, plain_file
 from megacache.bundle.exchange import exported
 from megacache.bundle.progress import Progress
-from megacache.errors import BundleNotFoundError, IncompatibleError, NotABundleError, SessionError
+from megacache.errors import IncompatibleError, SessionError
 from megacache.recording import Recorded, Recording
 from megacache.report import LoadReport
 from megacache.sessions import AnyPath, Only, Session, rows_of
@@ -171,12 +171,7 @@ class Process:
                 reporting = [each for each in whole if not since[each.info.session_id] or each.is_report_due()]
                 return self._with_sessions(found.recording, whole, reporting), found.reached
 
-            try:
-                report = self._progress.append(path, session_ids, changed, contents)
-            except (BundleNotFoundError, NotABundleError):
-                # Not asked before: to open the bundle twice is a fifth of a small save.
-                Bundle.open_or_create(path).close()
-                report = self._progress.append(path, session_ids, changed, contents)
+            report = self._progress.append(path, session_ids, changed, contents)
         self.tell()
         return report
 

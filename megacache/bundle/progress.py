@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from megacache.bundle.append import SaveReport, appending
+from megacache.bundle.bundle import Bundle
+from megacache.errors import BundleNotFoundError, NotABundleError
 from megacache.recording import Recording
 
 Place = tuple[int, int, str]
@@ -84,7 +86,7 @@ class Progress:
         """Save what the bundle does not hold yet of some sessions, in one transaction.
 
         Args:
-            path: The bundle.
+            path: The bundle, which is made if it is not there.
             session_ids: The sessions.
             changed: Gives the rows. It is asked within the transaction.
             contents: By digest, at least those that the rows refer to and the bundle has not.
@@ -92,6 +94,16 @@ class Progress:
         Raises:
             BundleError: When the bundle cannot be written; see `errors`.
         """
+        try:
+            return self._append(path, session_ids, changed, contents)
+        except (BundleNotFoundError, NotABundleError):
+            # Not asked before: to open the bundle twice is a fifth of a small save.
+            Bundle.open_or_create(path).close()
+        return self._append(path, session_ids, changed, contents)
+
+    def _append(
+        self, path: Path, session_ids: Iterable[str], changed: Changed, contents: Mapping[str, bytes]
+    ) -> SaveReport:
         with appending(path, contents) as transaction:
             status = path.stat()
             transaction.old_artifact_count = self._artifact_count(status)
