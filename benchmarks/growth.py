@@ -36,6 +36,7 @@ COUNTS = (100, 1_000, 10_000, 100_000)
 COMPARED = (1_000, 100_000)
 MOST_GROWTH = 2
 SAVES_OF_ONE = 15
+PICTURE = Path(__file__).parents[1] / "docs" / "growth.svg"
 
 
 @dataclass(frozen=True)
@@ -158,7 +159,7 @@ def main() -> None:
     """Measure, draw, and end with what was promised."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="how often each number is measured")
-    parser.add_argument("--picture", type=Path, metavar="FILE", help="write the picture there, as SVG")
+    parser.add_argument("--picture", type=Path, default=PICTURE, metavar="FILE", help="write the picture there, as SVG")
     add_json_option(parser)
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="megacache-benchmark-") as name:
@@ -169,8 +170,7 @@ def main() -> None:
             f"  {count:7,} artifacts: save {cost.save_us:.0f} us each, one more {cost.one_more_us:.0f} us, "
             f"listing {cost.list_us:.0f} us each, {cost.size_bytes:.0f} bytes each"
         )
-    if options.picture:
-        options.picture.write_text(picture_of(costs), encoding="utf-8")
+    options.picture.write_text(picture_of(costs), encoding="utf-8")
     finish(promises_of(costs), options.json)
 
 
