@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -17,6 +16,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from warm_start.cases import ITEMS
+
+from forgery import forge
 
 if TYPE_CHECKING:
     from warm_start.case import Item
@@ -110,9 +111,7 @@ class Matrix:
 
     def _tamper(self, item: Item, phase: int) -> None:
         if phase == 1 and item.case.tamper:
-            with sqlite3.connect(self.folder / "bundles" / f"{item.id}.megacache") as connection:
-                connection.execute(item.case.tamper)
-            connection.close()
+            forge(self.folder / "bundles" / f"{item.id}.megacache", item.case.tamper)
 
     def _judged(self, item: Item) -> Row:
         outcomes = [self.outcomes[key] for at in range(len(item.case.runs)) if (key := (item.id, at)) in self.outcomes]
