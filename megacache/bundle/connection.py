@@ -208,22 +208,13 @@ def writing(path: Path) -> Iterator[sqlite3.Connection]:
     Raises:
         BundleError: When the file cannot be written; see `errors`.
     """
-    with translated(path):
-        locks.check(path)
-        check_journals(path)
-        connection = connect(path, "rw")
-        try:
-            wait(connection, BUSY_TIMEOUT_S)  # The next line reads, and may have to.
-            connection.execute(_DURABILITY)
-            turns.begin(connection, BUSY_TIMEOUT_S)
-            schema.check(connection, path)
-            free_pages.check(connection, path)
-            schema.upgrade(connection, path)
-            yield connection
-            if connection.in_transaction:
-                connection.execute("COMMIT")
-        finally:
-            connection.close()
+    with translated(path), _locked(path, "rw") as connection:
+        schema.check(connection, path)
+        free_pages.check(connection, path)
+        schema.upgrade(connection, path)
+        yield connection
+        if connection.in_transaction:
+            connection.execute("COMMIT")
 
 
 def vacuum(connection: sqlite3.Connection, path: Path) -> None:
@@ -256,24 +247,15 @@ def create(path: Path, *, is_new: bool) -> None:
     Raises:
         BundleError: When the file exists, is no bundle, or cannot be written; see `errors`.
     """
-    with translated(path, is_creating=True):
-        locks.check(path)
-        check_journals(path)
-        connection = connect(path, "rwc")
-        try:
-            connection.execute(f"PRAGMA page_size = {PAGE_SIZE_BYTES}")
-            wait(connection, BUSY_TIMEOUT_S)  # The next line reads, and may have to.
-            connection.execute(_DURABILITY)
-            turns.begin(connection, BUSY_TIMEOUT_S)
-            if path.stat().st_size == 0:
-                schema.create(connection)
-            elif is_new:
-                raise BundleError(f"{path} exists already: open it, or name another file", path=str(path))
-            else:
-                schema.check(connection, path)
-            connection.execute("COMMIT")
-        finally:
-            connection.close()
+    page_size = f"PRAGMA page_size = {PAGE_SIZE_BYTES}"
+    with translated(path, is_creating=True), _locked(path, "rwc", page_size) as connection:
+        if path.stat().st_size == 0:
+            schema.create(connection)
+        elif is_new:
+            raise BundleError(f"{path} exists already: open it, or name another file", path=str(path))
+        else:
+            schema.check(connection, path)
+        connection.execute("COMMIT")
 
 
 def has_begun(path: Path) -> bool:
@@ -335,6 +317,23 @@ def translated(path: Path, *, is_creating: bool = False) -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise StorageFullError(f"no room for {error.filename or path}: free some", path=str(path)) from error
         raise BundleError(f"{path}: {error.strerror or error}; check the file and its disk", path=str(path)) from error
+
+
+@contextmanager
+def _locked(path: Path, mode: str, *settings: str) -> Iterator[Connection]:
+    """Yield a connection that holds the write lock, after what has to be sure before SQLite looks at the file."""
+    locks.check(path)
+    check_journals(path)
+    connection = connect(path, mode)
+    try:
+        for setting in settings:
+            connection.execute(setting)
+        wait(connection, BUSY_TIMEOUT_S)  # The next line reads, and may have to.
+        connection.execute(_DURABILITY)
+        turns.begin(connection, BUSY_TIMEOUT_S)
+        yield connection
+    finally:
+        connection.close()
 
 
 def _roll_back(path: Path) -> None:
