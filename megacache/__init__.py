@@ -2,7 +2,7 @@
 
 Every public name is imported when it is first asked for, so `import megacache` is quick and needs no torch. The rooms:
 `bundle` (the file), `compiler` (all that touches torch), `views` (tables, tree, figures, HTML), `explain` (why),
-`sessions`, `process`, `explorer` (the view in a notebook), `magics`, `cli`.
+`sessions`, `process`, `verbs`, `explorer` (the view in a notebook), `magics`, `cli`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from megacache.compiler.precompile_context import PrecompileContext
     from megacache.errors import MegacacheError
     from megacache.explorer.widget import Explorer, explore
-    from megacache.process import disable, enable, load, save, session
     from megacache.report import LoadReport
     from megacache.sessions import Session
+    from megacache.verbs import disable, enable, load, save, session
 
 __version__ = "0.1.0"
 
@@ -64,16 +64,16 @@ _HOMES = {
     "PrecompileContext": "megacache.compiler.precompile_context",
     "Session": "megacache.sessions",
     "diff": "megacache.bundle.compare",
-    "disable": "megacache.process",
-    "enable": "megacache.process",
+    "disable": "megacache.verbs",
+    "enable": "megacache.verbs",
     "explore": "megacache.explorer.widget",
-    "load": "megacache.process",
+    "load": "megacache.verbs",
     "load_compiled_function": "megacache.compiled_functions",
     "merge": "megacache.bundle",
     "open_cache_dir": "megacache.bundle.cache_dir",
-    "save": "megacache.process",
+    "save": "megacache.verbs",
     "save_compiled_function": "megacache.compiled_functions",
-    "session": "megacache.process",
+    "session": "megacache.verbs",
     "standalone_compile": "megacache.compiled",
 }
 

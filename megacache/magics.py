@@ -21,7 +21,7 @@ from IPython.core.error import InputRejected, UsageError
 from IPython.core.magic import Magics, line_cell_magic, magics_class
 from IPython.display import display
 
-from megacache import process
+from megacache import verbs
 from megacache.bundle import Bundle, SaveReport
 from megacache.bundle.compare import diff
 from megacache.errors import MegacacheError
@@ -177,7 +177,7 @@ class MegacacheMagics(Magics):
         except UsageError:  # the cell magic says so
             return None
         try:
-            session = process.session(
+            session = verbs.session(
                 options.name,
                 options.bundle,
                 autosave=options.autosave,
@@ -244,27 +244,27 @@ class MegacacheMagics(Magics):
             raise UsageError(str(error)) from error
 
     def _status(self) -> None:
-        print(process.status())
+        print(verbs.status())
 
     def _save(self, path: str) -> SaveReport:
-        return process.save(path)
+        return verbs.save(path)
 
     def _load(self, *words: str) -> LoadReport:
         """Load a bundle; `--trust` before or after the path says that it may be anybody's."""
         paths = [each for each in words if each != TRUST]
         if len(paths) != 1:
             raise UsageError(f"usage: {LINE_USAGE}")
-        return process.load(paths[0], trust=TRUST in words)
+        return verbs.load(paths[0], trust=TRUST in words)
 
     def _export(self, path: str) -> None:
         """Write what was captured as one HTML page if the path ends in `.html`, else as torch's own container."""
-        size_bytes = process.export(path)
+        size_bytes = verbs.export(path)
         print(f"wrote {path} ({size_bytes:,} bytes)")
 
     def _explore(self, path: str | None = None) -> object:
         """Show a bundle, or all that was captured; in a terminal as a tree."""
         if path is None:
-            return self._view(process.everything())
+            return self._view(verbs.everything())
         with Bundle.open(path) as bundle:
             return self._view(bundle)
 
@@ -275,7 +275,7 @@ class MegacacheMagics(Magics):
         return diff(old, new)
 
     def _config(self) -> None:
-        for option, value in sorted(process.config().items()):
+        for option, value in sorted(verbs.config().items()):
             print(f"{option} = {value}")
 
 

@@ -230,13 +230,14 @@ def test_save_without_a_capture_says_what_to_do(tmp_path):
 
 @pytest.mark.parametrize("name", ["nothing.html", "nothing.bin"])
 def test_export_without_a_capture_says_what_to_do(tmp_path, monkeypatch, name):
-    from megacache import process
+    from megacache import verbs
+    from megacache.process import Process
 
-    monkeypatch.setattr(process, "process", process.Process())
+    monkeypatch.setattr(verbs, "process", Process())
     with pytest.raises(SessionError, match="enable"):
-        process.export(tmp_path / name)
+        verbs.export(tmp_path / name)
     with pytest.raises(SessionError, match="enable"):
-        process.everything().export_html(tmp_path / name)
+        verbs.everything().export_html(tmp_path / name)
     assert not list(tmp_path.iterdir())
 
 
@@ -324,7 +325,7 @@ def test_precompile_artifacts_belong_to_the_session_that_made_them(programs):
 
 def test_export_never_replaces_a_bundle(facts, programs):
     import megacache
-    from megacache import process
+    from megacache import verbs
     from megacache.errors import BundleNotWritableError
 
     path = programs.folder / "every.megacache"
@@ -332,7 +333,7 @@ def test_export_never_replaces_a_bundle(facts, programs):
     megacache.enable()
     try:
         with pytest.raises(BundleNotWritableError, match="would destroy"):
-            process.export(path)
+            verbs.export(path)
     finally:
         megacache.disable()
     assert path.read_bytes() == before

@@ -3,8 +3,8 @@
 Layer: bundle. The one seam at which `sqlite3.Error` and `OSError` become errors of `megacache.errors`.
 
 A bundle may come from anywhere, so each connection distrusts what is in it: see `sqlite_file`. Readers open the file
-read-only; a writer's connection lives for one transaction. SQLite is the only one that ever opens the file: a second
-open and close in the same process would drop the locks that SQLite holds on it.
+read-only; a writer's connection lives for one transaction. SQLite is the only one that ever opens the file: see
+`open_file`.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from megacache.bundle import free_pages, locks, schema, turns
-from megacache.bundle.journals import check_journals
+from megacache.bundle.copies import copy_with_journal
+from megacache.bundle.journals import check_journals, roll_back
 from megacache.bundle.sqlite_errors import code_of, named, named_after_commit
 from megacache.bundle.sqlite_file import Connection, connect, wait
 from megacache.errors import (
@@ -40,7 +41,8 @@ BUSY_TIMEOUT_S = 30.0
 PAGE_SIZE_BYTES = 1024
 """Small pages keep a small bundle small: each of the tables takes at least one."""
 
-_HOT_JOURNAL = "SQLITE_READONLY_ROLLBACK"
+HOT_JOURNAL = "SQLITE_READONLY_ROLLBACK"
+"""What SQLite says to a reader of a bundle that a killed writer left half written."""
 
 _DURABILITY = "PRAGMA synchronous = EXTRA"
 """The end of the journal is synced, too. Without it a power cut may bring the journal back, and so undo a save that
@@ -133,7 +135,7 @@ class Reader:
         try:
             return self._begin_or_wait(connection)
         except sqlite3.OperationalError as error:
-            if code_of(error) != _HOT_JOURNAL:
+            if code_of(error) != HOT_JOURNAL:
                 raise
         connection.close()
         return self._begin_or_wait(self._connect(self._recovered()))
@@ -172,26 +174,22 @@ class Reader:
         try:
             # Where locks have no effect, the journal may be that of a writer at work.
             locks.check(self.path)
-            _roll_back(self.path)
+            roll_back(self.path, BUSY_TIMEOUT_S)
         except sqlite3.OperationalError as error:
             if not code_of(error).startswith(("SQLITE_READONLY", "SQLITE_CANTOPEN")):
                 raise
         else:
             return self.path
-        import shutil
         from tempfile import TemporaryDirectory
 
         self._copy = TemporaryDirectory(prefix="megacache-")
         copy = Path(self._copy.name) / "bundle"
-        shutil.copyfile(self.path, copy)
-        try:
-            shutil.copyfile(f"{self.path.resolve()}-journal", f"{copy}-journal")
-        except FileNotFoundError:
+        if not copy_with_journal(self.path, copy):
             # Somebody who may write has rolled it back meanwhile; what was copied may be half of that.
             self._copy.cleanup()
             self._copy = None
             return self.path
-        _roll_back(copy)
+        roll_back(copy, BUSY_TIMEOUT_S)
         return copy
 
 
@@ -332,15 +330,5 @@ def _locked(path: Path, mode: str, *settings: str) -> Iterator[Connection]:
         connection.execute(_DURABILITY)
         turns.begin(connection, BUSY_TIMEOUT_S)
         yield connection
-    finally:
-        connection.close()
-
-
-def _roll_back(path: Path) -> None:
-    check_journals(path)  # again: the one that SQLite found may be younger than the first look
-    connection = connect(path, "rw")
-    try:
-        wait(connection, BUSY_TIMEOUT_S)
-        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
     finally:
         connection.close()

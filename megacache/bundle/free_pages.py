@@ -6,24 +6,21 @@ SQLite trusts that list, and the number of pages that the file's header tells. W
 next save is written over pages that are in use, and what was whole in a damaged file is lost for good. All that we
 delete is written over with zeros, so an unused page tells itself.
 
-SQLite shows no pages, and to open and close the file a second time would drop the locks that it holds on it. So they
-are read through a descriptor by which SQLite itself has it open.
+SQLite shows no pages, so they are read beside it: see `open_file`.
 
 Source: https://www.sqlite.org/fileformat2.html, section 1.5.
 """
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import struct
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 
+from megacache.bundle.open_file import OpenFile
 from megacache.errors import CorruptBundleError
 
-_DESCRIPTORS = Path("/dev/fd")
 _FIRST_PAGE_AT = 32
 
 
@@ -61,10 +58,10 @@ def _are_sound(connection: sqlite3.Connection, path: Path) -> bool:
         return True
     seen: set[int] = set()
     try:
-        descriptor = _descriptor(path)
-        for page_number, is_unused in _listed(descriptor, page_size):
+        file = OpenFile(path)
+        for page_number, is_unused in _listed(file, page_size):
             is_new = page_number not in seen and 2 <= page_number <= page_count
-            if not is_new or (is_unused and _page(descriptor, page_number, page_size) != bytes(page_size)):
+            if not is_new or (is_unused and _page(file, page_number, page_size) != bytes(page_size)):
                 return False
             seen.add(page_number)
     except (OSError, ValueError):  # SQLite shall look
@@ -72,31 +69,20 @@ def _are_sound(connection: sqlite3.Connection, path: Path) -> bool:
     return len(seen) == int(free_count)
 
 
-def _listed(descriptor: int, page_size: int) -> Iterator[tuple[int, bool]]:
+def _listed(file: OpenFile, page_size: int) -> Iterator[tuple[int, bool]]:
     """Give the pages of the list, each with whether it is unused: the others hold the list. It may be a circle."""
-    trunk = int.from_bytes(os.pread(descriptor, 4, _FIRST_PAGE_AT), "big")
+    trunk = int.from_bytes(file.read_at(_FIRST_PAGE_AT, 4), "big")
     while trunk:
         yield trunk, False
-        page = _page(descriptor, trunk, page_size)
+        page = _page(file, trunk, page_size)
         trunk, leaf_count = struct.unpack_from(">II", page)
         if leaf_count > page_size // 4 - 2:
             raise ValueError(f"no page holds {leaf_count} numbers")
         yield from ((leaf, True) for leaf in struct.unpack_from(f">{leaf_count}I", page, 8))
 
 
-def _page(descriptor: int, page_number: int, page_size: int) -> bytes:
-    page = os.pread(descriptor, page_size, (page_number - 1) * page_size)
+def _page(file: OpenFile, page_number: int, page_size: int) -> bytes:
+    page = file.read_at((page_number - 1) * page_size, page_size)
     if len(page) != page_size:
         raise ValueError(f"there is no page {page_number}")
     return page
-
-
-def _descriptor(path: Path) -> int:
-    """Return a descriptor by which this process has the file open."""
-    file = path.stat()
-    for each in _DESCRIPTORS.iterdir():
-        with suppress(OSError):  # closed by now, as is the one by which they are listed
-            status = os.fstat(int(each.name))
-            if (status.st_dev, status.st_ino) == (file.st_dev, file.st_ino):
-                return int(each.name)
-    raise FileNotFoundError(f"{path} is not open")

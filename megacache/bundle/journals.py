@@ -23,6 +23,7 @@ import stat
 from pathlib import Path
 
 from megacache.bundle.origin import downloaded_from
+from megacache.bundle.sqlite_file import connect, wait
 from megacache.errors import ForeignJournalError
 
 SUFFIXES = ("-journal", "-wal")
@@ -64,6 +65,35 @@ def check_journals(path: Path) -> None:
                 path=str(path),
                 journal=journal,
             )
+
+
+def journal_of(path: Path) -> Path:
+    """Return where SQLite puts the journal of a bundle: beside the file itself, and not beside a link to it.
+
+    Args:
+        path: The bundle.
+    """
+    return Path(f"{path.resolve()}{SUFFIXES[0]}")
+
+
+def roll_back(path: Path, wait_s: float) -> None:
+    """Have SQLite put back the last save, where a writer was killed in the middle of the next.
+
+    Args:
+        path: The bundle.
+        wait_s: How long to wait for others who do the same, in seconds.
+
+    Raises:
+        ForeignJournalError: When the journal may be somebody else's.
+        sqlite3.Error: When the file cannot be written, or is damaged.
+    """
+    check_journals(path)  # again: the one that SQLite found may be younger than the first look
+    connection = connect(path, "rw")
+    try:
+        wait(connection, wait_s)
+        connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+    finally:
+        connection.close()
 
 
 def _objection(path: str, bundle: os.stat_result) -> str | None:

@@ -1,40 +1,34 @@
-"""Private copy: a bundle with its journal in a directory of our own, for who must read it without SQLite's help.
+"""Private copy: a bundle as of its last save, in a directory of our own, for who must read it without SQLite's help.
 
 Layer: bundle.
-
-The copy is made by another process. POSIX locks belong to a process and a file: closing a file that we read by
-ourselves would drop the locks that SQLite holds on it for others in this process.
 """
 
 from __future__ import annotations
 
 import sqlite3
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from megacache.bundle.connection import BUSY_TIMEOUT_S, translated
-from megacache.bundle.journals import check_journals
+from megacache.bundle.connection import BUSY_TIMEOUT_S, HOT_JOURNAL, translated
+from megacache.bundle.copies import copy_bundle, copy_with_journal
+from megacache.bundle.journals import check_journals, roll_back
 from megacache.bundle.pages import Data
 from megacache.bundle.sqlite_errors import code_of
 from megacache.bundle.sqlite_file import connect, wait
-from megacache.errors import BundleError
 
-_COPY = "import shutil, sys; shutil.copyfile(sys.argv[1], sys.argv[2])"
-_UNREADABLE = ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR", "SQLITE_READONLY_ROLLBACK")
-"""What SQLite says of a file that is damaged, or that a killed writer left: there is no lock to be had on it."""
+_UNREADABLE = ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR")
+"""What SQLite says of a file that is damaged: there is no lock to be had on it, nor can anybody write it."""
 
 
 @contextmanager
 def private_copy(path: Path) -> Iterator[Path]:
     """Copy a bundle, in whatever state it is.
 
-    A journal beside it is that of a writer which was killed, or is at work. It is copied too, and SQLite rolls it back
-    in the copy, which then holds the last save. The file and its journal stay as they are.
+    Where a writer was killed, SQLite puts its last good save back in the copy. The file and its journal stay as they
+    are.
 
     Args:
         path: The bundle.
@@ -51,13 +45,8 @@ def private_copy(path: Path) -> Iterator[Path]:
     with TemporaryDirectory(prefix="megacache-") as folder:
         copy = Path(folder) / "bundle"
         with translated(path):
-            check_journals(path)
-            with _held_still(path):
-                _copy(path, copy)
-                journal = Path(f"{path.resolve()}-journal")
-                if journal.exists():
-                    _copy(journal, Path(f"{copy}-journal"))
-        _roll_back(copy)
+            while not _is_copied(path, copy):
+                pass  # Another process put the last save back meanwhile.
         yield copy
 
 
@@ -82,41 +71,40 @@ def data_of(copy: Path) -> Iterator[Data]:
             yield data
 
 
+def _is_copied(path: Path, copy: Path) -> bool:
+    """Copy a bundle, and say whether the copy is of one moment."""
+    check_journals(path)
+    with _held_still(path) as is_left_behind:
+        if not is_left_behind:
+            copy_bundle(path, copy)
+            return True
+        if not copy_with_journal(path, copy):
+            return False
+    # What SQLite cannot read afterwards is for the reader of the copy to find.
+    with suppress(sqlite3.Error, UnicodeDecodeError):
+        roll_back(copy, BUSY_TIMEOUT_S)
+    return True
+
+
 @contextmanager
-def _held_still(path: Path) -> Iterator[None]:
-    """Keep writers away meanwhile, as far as SQLite can read the file at all; who cannot read it cannot write it."""
+def _held_still(path: Path) -> Iterator[bool]:
+    """Keep writers away meanwhile, and say whether that cannot be, since a killed one left the file half written.
+
+    Nobody needs to be kept away from a file that SQLite cannot read: nobody writes to it, either.
+    """
     connection = connect(path, "ro")
     try:
         wait(connection, BUSY_TIMEOUT_S)
         connection.execute("BEGIN")
+        is_left_behind = False
         try:
             # Python cannot make an error of a message of SQLite's that quotes a damaged text.
             with suppress(UnicodeDecodeError):
                 connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
         except sqlite3.Error as error:
-            if not code_of(error).startswith(_UNREADABLE):
+            is_left_behind = code_of(error) == HOT_JOURNAL
+            if not (is_left_behind or code_of(error).startswith(_UNREADABLE)):
                 raise
-        yield
-    finally:
-        connection.close()
-
-
-def _copy(source: Path, target: Path) -> None:
-    command = [sys.executable, "-I", "-S", "-c", _COPY, str(source), str(target)]
-    finished = subprocess.run(command, check=False, capture_output=True, text=True, errors="replace")
-    if finished.returncode:
-        said = (finished.stderr.strip().splitlines() or [f"exit code {finished.returncode}"])[-1]
-        message = f"{source} cannot be copied to {target.parent} ({said}): free some room there, or set TMPDIR"
-        raise BundleError(message, path=str(source))
-
-
-def _roll_back(copy: Path) -> None:
-    """Have SQLite roll the journal back; what it cannot read afterwards is for the reader of the copy to find."""
-    if not Path(f"{copy}-journal").exists():
-        return
-    connection = connect(copy, "rw")
-    try:
-        with suppress(sqlite3.Error, UnicodeDecodeError):
-            connection.execute("SELECT 1 FROM sqlite_schema").fetchone()
+        yield is_left_behind
     finally:
         connection.close()

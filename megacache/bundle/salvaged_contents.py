@@ -67,6 +67,17 @@ class SalvagedContents(Mapping[str, bytes]):
     def __len__(self) -> int:
         return len(self._pieces)
 
+    def size_of(self, sha256: str) -> int:
+        """Return how long a content is, in bytes.
+
+        Args:
+            sha256: Its digest.
+
+        Raises:
+            KeyError: When it is not whole.
+        """
+        return sum(each.size_bytes for each in self._pieces[sha256])
+
     def _take_whole(self) -> None:
         """Take the contents of one part that are where they are said to be."""
         known_ids = {pack_id for pack_id, _ in self._salvage.packs}
@@ -90,6 +101,7 @@ class SalvagedContents(Mapping[str, bytes]):
                 [
                     Piece(number, place.offset, place.size_bytes)
                     for place in parts[part]
+                    if place.size_bytes >= 0
                     for number in numbers.get(place.pack_id, ())
                 ]
                 for part in range(len(parts))

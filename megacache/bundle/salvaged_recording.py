@@ -108,11 +108,16 @@ def _decoded(table: Table, row: Row) -> Any | None:
         return None
 
 
-def _without_lost_contents(recording: Recording, contents: Collection[str]) -> Recording:
+def _without_lost_contents(recording: Recording, contents: SalvagedContents) -> Recording:
+    def whole(rows: tuple[Any, ...]) -> tuple[Any, ...]:
+        """Return the rows whose content is there, each with the size that it has, whatever the row says."""
+        sizes = [(each, contents.size_of(each.content_sha256)) for each in rows if each.content_sha256 in contents]
+        return tuple(each if each.size_bytes == size else replace(each, size_bytes=size) for each, size in sizes)
+
     return replace(
         recording,
-        artifacts=tuple(each for each in recording.artifacts if each.content_sha256 in contents),
-        documents=tuple(each for each in recording.documents if each.content_sha256 in contents),
+        artifacts=whole(recording.artifacts),
+        documents=whole(recording.documents),
         artifact_uses=tuple(
             each if each.components_sha256 in contents else replace(each, components_sha256=None)
             for each in recording.artifact_uses

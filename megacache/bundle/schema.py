@@ -6,7 +6,9 @@ Layer: bundle.
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import Any
 
 from megacache.bundle import row_digests, rows
 from megacache.bundle.rows import TABLES
@@ -31,6 +33,13 @@ _COLUMNS: dict[str, tuple[str, ...]] = {
     "signature": ("public_key", "signer", "signed_us", "rows_sha256", "signature"),
 }
 """What a bundle has; of version 1 it is `_FIRST_COLUMNS`."""
+
+Schema = tuple[Any, ...]
+_sound_schemas: set[Schema] = set()
+"""Versions with the texts of schemas that have all they should. To ask SQLite for every column takes longer than the
+rest of opening a bundle, and nearly all bundles have the same text."""
+
+_MOST_REMEMBERED = 8
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -120,9 +129,30 @@ def _problems(connection: sqlite3.Connection, version: int) -> tuple[str, ...]:
     (journal_mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if journal_mode == "wal":
         return ("it is in WAL mode, which no bundle is",)
-    entries = connection.execute("SELECT type, name, rootpage FROM sqlite_schema").fetchall()
-    strange = [f"it has a {kind} {name!r}" for kind, name, _ in entries if kind not in ("table", "index")]
-    strange += [f"it has a virtual table {name!r}" for kind, name, page in entries if kind == "table" and not page]
+    schema = (version, *connection.execute("SELECT type, name, rootpage > 0, CAST(sql AS BLOB) FROM sqlite_schema"))
+    if schema in _sound_schemas:
+        return ()
+    problems = (*_strange(schema[1:]), *_lacking(connection, version))
+    if not problems:
+        _remember(schema)
+    return problems
+
+
+def _remember(schema: Schema) -> None:
+    if len(_sound_schemas) == _MOST_REMEMBERED:
+        _sound_schemas.clear()
+    _sound_schemas.add(schema)
+
+
+def _strange(entries: Iterable[tuple[Any, ...]]) -> Iterator[str]:
+    for kind, name, has_page, _ in entries:
+        if kind not in ("table", "index"):
+            yield f"it has a {kind} {name!r}"
+        elif kind == "table" and not has_page:
+            yield f"it has a virtual table {name!r}"
+
+
+def _lacking(connection: sqlite3.Connection, version: int) -> Iterator[str]:
     found = connection.execute(
         "SELECT entry.name, column.name FROM sqlite_schema AS entry, pragma_table_info(entry.name) AS column "
         "WHERE entry.type = 'table'"
@@ -131,10 +161,8 @@ def _problems(connection: sqlite3.Connection, version: int) -> tuple[str, ...]:
     for table, column in found:
         columns.setdefault(table, set()).add(column)
     expected = _COLUMNS if version >= row_digests.FIRST_VERSION else _FIRST_COLUMNS
-    lacking = [
-        f"table {table!r} is missing" if table not in columns else f"column {table}.{name} is missing"
-        for table, names in expected.items()
-        for name in (names if table in columns else names[:1])
-        if name not in columns.get(table, ())
-    ]
-    return (*strange, *lacking)
+    for table, names in expected.items():
+        if table not in columns:
+            yield f"table {table!r} is missing"
+        else:
+            yield from (f"column {table}.{name} is missing" for name in names if name not in columns[table])

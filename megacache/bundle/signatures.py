@@ -18,6 +18,7 @@ from pathlib import Path
 
 from megacache.bundle import rows
 from megacache.bundle.connection import Reader, writing
+from megacache.bundle.row_digests import FIRST_VERSION
 from megacache.errors import CorruptBundleError
 from megacache.recording import Recording, no_content
 
@@ -82,7 +83,7 @@ def signatures(path: Path) -> tuple[Signature, ...]:
     reader = Reader(path)
     try:
         with reader.snapshot() as connection:
-            if reader.format_version < _FIRST_VERSION:
+            if reader.format_version < FIRST_VERSION:  # which brought signatures, too
                 return ()
             found = connection.execute(f"SELECT {', '.join(_COLUMNS)} FROM signature ORDER BY public_key").fetchall()  # noqa: S608
     finally:
@@ -116,9 +117,6 @@ def add(path: Path, sign: Callable[[str], Signature]) -> Signature:
         connection.execute(statement, tuple(getattr(made, name) for name in _COLUMNS))
     return made
 
-
-_FIRST_VERSION = 2
-"""The format version that brought signatures."""
 
 _COLUMNS = {"public_key": str, "signer": str, "signed_us": int, "rows_sha256": str, "signature": bytes}
 

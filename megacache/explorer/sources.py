@@ -11,12 +11,13 @@ from megacache.bundle import Bundle, SaveReport, merge
 from megacache.bundle.compiled_file import CompiledFile, is_compiled
 from megacache.errors import SessionError, UsageError
 from megacache.explorer.summary import About
-from megacache.process import Everything, Process, everything, load
+from megacache.process import Everything, Process
 from megacache.process import process as this_process
 from megacache.recording import Recorded, Recording
 from megacache.report import LoadReport
 from megacache.sessions import Session
 from megacache.trust.gate import Trust
+from megacache.verbs import everything, load
 
 Shown = Recorded | str | os.PathLike[str] | None
 """What may be explored: a session, a bundle, the path of one or of a compiled artifact of torch's.

@@ -3,7 +3,6 @@
 import errno
 import os
 import resource
-import shutil
 import signal
 import sqlite3
 import subprocess
@@ -14,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from megacache.bundle import Bundle, connection, sqlite_file
+from megacache.bundle import Bundle, connection, copies, journals, sqlite_file
 from megacache.errors import (
     BundleBusyError,
     BundleError,
@@ -118,21 +117,19 @@ def test_a_killed_append_leaves_the_last_good_save_to_who_may_not_write(protecte
 
 def test_a_journal_that_somebody_else_rolls_back_just_then_is_not_missed(path, monkeypatch):
     kill_a_writer(path)
-    copy, roll_back = shutil.copyfile, connection._roll_back
+    copy, roll_back = copies.copy_bundle, journals.roll_back
 
     def copy_late(source, target):
-        copied = copy(source, target)
-        if source == path:
-            roll_back(path)
-        return copied
+        copy(source, target)
+        roll_back(path, 1)
 
-    def refuse(file):
+    def refuse(file, wait_s):
         error = sqlite3.OperationalError("attempt to write a readonly database")
         error.sqlite_errorname = "SQLITE_READONLY"
         raise error
 
-    monkeypatch.setattr(shutil, "copyfile", copy_late)
-    monkeypatch.setattr(connection, "_roll_back", refuse)
+    monkeypatch.setattr(copies, "copy_bundle", copy_late)
+    monkeypatch.setattr(connection, "roll_back", refuse)
     with Bundle.open(path) as bundle:
         assert len(bundle.recording().sessions) == 2
         assert bundle._reader._copy is None

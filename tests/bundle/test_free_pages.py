@@ -7,13 +7,13 @@ from pathlib import Path
 from random import Random
 
 import pytest
+from made_rows import artifact_of
 
-from megacache.bundle import Bundle, free_pages
+from megacache.bundle import Bundle, free_pages, open_file
 from megacache.bundle.connection import writing
 from megacache.bundle.references import forget
 from megacache.bundle.salvaged_recording import salvaged_recording
 from megacache.errors import CorruptBundleError
-from megacache.model import Artifact
 from megacache.recording import Recording
 
 PAGE = 1024
@@ -22,17 +22,7 @@ PAGE = 1024
 def saved(path, seed, count=10, size_bytes=20_000):
     """Save contents that cannot be compressed."""
     contents = [Random(seed * 100 + number).randbytes(size_bytes) for number in range(count)]  # noqa: S311  no secret
-    rows = [
-        Artifact(
-            artifact_type="inductor",
-            cache_key=f"{seed}-{number}",
-            content_sha256=sha256(content).hexdigest(),
-            size_bytes=len(content),
-            added_us=seed,
-            system_id="unknown",
-        )
-        for number, content in enumerate(contents)
-    ]
+    rows = [artifact_of(content, f"{seed}-{number}", added_us=seed) for number, content in enumerate(contents)]
     with Bundle.open_or_create(path) as bundle:
         bundle.append(Recording(artifacts=tuple(rows)), {sha256(each).hexdigest(): each for each in contents})
     return rows
@@ -125,7 +115,7 @@ def test_pages_that_another_writer_left_as_they_were_are_looked_at_by_sqlite(pat
 
 
 def test_where_the_system_does_not_tell_sqlite_looks(path, tmp_path, monkeypatch):
-    monkeypatch.setattr(free_pages, "_DESCRIPTORS", tmp_path / "none")
+    monkeypatch.setattr(open_file, "_DESCRIPTORS", tmp_path / "none")
     saved(path, 7)
     data = bytearray(path.read_bytes())
     data[39] ^= 1
@@ -134,14 +124,12 @@ def test_where_the_system_does_not_tell_sqlite_looks(path, tmp_path, monkeypatch
         saved(path, 8)
 
 
-def test_looking_drops_no_lock(path):
+def test_looking_drops_no_lock(path, is_locked):
     """The file is never opened and closed for it, so another connection of this process keeps its lock."""
     before = descriptors()
     with Bundle.open(path) as bundle, bundle._reader.snapshot(), writing(path) as connection:
         free_pages.check(connection, path)
-        other = sqlite3.connect(path, isolation_level=None, timeout=0)
-        with pytest.raises(sqlite3.OperationalError, match="locked"):
-            other.execute("BEGIN IMMEDIATE")
-        other.close()
+        assert is_locked(path)
         connection.execute("ROLLBACK")
+        assert not is_locked(path)
     assert descriptors() == before

@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from made_rows import artifact_of
 
 from megacache.bundle import row_digests, rows, schema
-from megacache.model import Artifact, Code, SessionInfo
+from megacache.model import Code, SessionInfo
 from megacache.recording import Recording, no_content
 from samples import sessions
 
@@ -121,17 +122,7 @@ def test_an_equal_row_is_not_written_again():
 
 
 def test_artifacts_come_in_the_order_of_their_moments():
-    artifacts = tuple(
-        Artifact(
-            artifact_type="inductor",
-            cache_key=f"key-{added_us}",
-            content_sha256="00",
-            size_bytes=0,
-            added_us=added_us,
-            system_id="s",
-        )
-        for added_us in (30, 10, 20)
-    )
+    artifacts = tuple(artifact_of(b"", f"key-{added_us}", added_us=added_us) for added_us in (30, 10, 20))
     found = written_and_read(Recording(artifacts=artifacts))
     assert [each.added_us for each in found.artifacts] == [10, 20, 30]
 

@@ -9,12 +9,12 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from hashlib import sha256
 from typing import Any
 
 import pytest
+from made_rows import artifact_of
 
-from megacache.model import GUARDED_CODE, Artifact
+from megacache.model import GUARDED_CODE
 
 
 @dataclass
@@ -100,18 +100,9 @@ class Machine:
         """Put what a run recorded on the shelf."""
         artifacts = []
         for event in heard.of("ArtifactRecorded"):
-            digest = sha256(event.content).hexdigest()
-            self.contents[digest] = event.content
-            artifacts.append(
-                Artifact(
-                    artifact_type=event.artifact_type,
-                    cache_key=event.cache_key,
-                    content_sha256=digest,
-                    size_bytes=len(event.content),
-                    system_id="here",
-                    added_us=0,
-                )
-            )
+            artifact = artifact_of(event.content, event.cache_key, artifact_type=event.artifact_type, added_us=0)
+            self.contents[artifact.content_sha256] = event.content
+            artifacts.append(artifact)
         self.shelf.put(artifacts, self.contents.__getitem__)
 
 

@@ -4,15 +4,14 @@ import json
 import pickle
 from collections import Counter
 from dataclasses import replace
-from hashlib import sha256
 from types import SimpleNamespace
 
 import pytest
+from made_rows import artifact_of
 
 import samples
 from megacache.bundle.torch_format import TorchArtifact, write_artifacts
 from megacache.errors import CorruptBundleError
-from megacache.model import Artifact
 from megacache.recording import Recording
 
 pytestmark = pytest.mark.torch
@@ -135,16 +134,8 @@ def test_verdicts_are_in_the_order_of_the_recording_and_repeat(run):
 # -- without compiling
 
 
-def artifact(content, *, artifact_type="inductor", key=None, system_id="here", added_us=0):
-    digest = sha256(content).hexdigest()
-    return Artifact(
-        artifact_type=artifact_type,
-        cache_key=key or f"f{digest[:20]}",
-        content_sha256=digest,
-        size_bytes=len(content),
-        added_us=added_us,
-        system_id=system_id,
-    )
+def artifact(content, *, key=None, **kind):
+    return artifact_of(content, key, **{"system_id": "here", "added_us": 0, **kind})
 
 
 def recording_of(*contents, systems=None, **kind):

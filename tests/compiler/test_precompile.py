@@ -6,6 +6,7 @@ import threading
 import weakref
 
 import pytest
+from made_rows import artifact_of
 
 pytestmark = pytest.mark.torch
 
@@ -636,25 +637,15 @@ def test_globals_that_the_user_makes_meanwhile_stay(machine, define, x, monkeypa
 @pytest.mark.parametrize("damage", [b"", b"damaged", b"no aot"])
 def test_an_older_content_serves_where_the_newest_cannot(machine, define, x, damage):
     from dataclasses import replace
-    from hashlib import sha256
 
     from megacache.compiler.guarded_code import body_of, encode, facts_of
-    from megacache.model import Artifact
 
     (event,) = machine.run(lambda: compiled(define(MATMUL).f, x)).kept
     if damage == b"no aot":
         facts, body = facts_of(event.content), body_of(event.content)
         damage = encode(replace(facts, aot_sha256="0" * 64), body)
-    digest = sha256(damage).hexdigest()
-    newest = Artifact(
-        artifact_type=event.artifact_type,
-        cache_key=event.cache_key,
-        content_sha256=digest,
-        size_bytes=len(damage),
-        system_id="here",
-        added_us=1,
-    )
-    machine.shelf.put([newest], {digest: damage}.__getitem__)
+    newest = artifact_of(damage, event.cache_key, artifact_type=event.artifact_type)
+    machine.shelf.put([newest], {newest.content_sha256: damage}.__getitem__)
     again = machine.run(lambda: compiled(define(MATMUL).f, x))
     assert again.is_served
     assert again.faults == []

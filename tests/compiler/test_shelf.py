@@ -5,22 +5,16 @@ from hashlib import sha256
 
 import pytest
 from guarded_samples import BODY, FACTS
+from made_rows import artifact_of
 
 from megacache.compiler.guarded_code import encode
 from megacache.compiler.shelf import Shelf
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError
-from megacache.model import GUARDED_CODE, Artifact
+from megacache.model import GUARDED_CODE
 
 
 def artifact(content, key, artifact_type=GUARDED_CODE):
-    return Artifact(
-        artifact_type=artifact_type,
-        cache_key=key,
-        content_sha256=sha256(content).hexdigest(),
-        size_bytes=len(content),
-        added_us=0,
-        system_id="here",
-    )
+    return artifact_of(content, key, artifact_type=artifact_type)
 
 
 class Read(dict):

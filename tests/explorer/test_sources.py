@@ -14,9 +14,10 @@ from megacache.errors import (
 )
 from megacache.explorer import sources
 from megacache.explorer.sources import BundleSource, OtherSource, ProcessSource, SessionSource, source_of
-from megacache.process import Process, everything
+from megacache.process import Process
 from megacache.recording import Recorded, Recording
 from megacache.sessions import Session
+from megacache.verbs import everything
 
 
 class Made(Recorded):

@@ -7,7 +7,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 from pathlib import Path
 from random import Random
@@ -20,14 +19,10 @@ with atheris.instrument_imports(include=["megacache", "pickletools"]):
     from fuzz.mutations import MUTATIONS
     from fuzz.targets import TARGETS
 
-    from megacache.bundle import private_copy
-
 
 def main() -> None:
     """Read the inputs that are there once, so that nothing is imported later, then fuzz."""
     target, *options = sys.argv[1:]
-    # By itself: a process for each copy would take most of the time, and no other thread is here to lose its locks.
-    private_copy._copy = shutil.copyfile  # type: ignore[attr-defined]
     check, mutation = TARGETS[target], MUTATIONS[target]
     for folder in (each for each in options if not each.startswith("-")):
         for path in 3 * sorted(Path(folder).iterdir())[:50]:

@@ -42,7 +42,7 @@ def is_same(before, after):
 
 def main():
     import megacache
-    from megacache import process
+    from megacache import verbs
 
     versions.check()
     torch.compile(lambda x: x - 1, backend="eager")(torch.ones(3))  # torch imports and registers lazily
@@ -52,7 +52,7 @@ def main():
     changed = sum(not is_same(value, during.get(key)) for key, value in before.items())
     megacache.enable()
     again = state_of_torch()
-    status = process.status()
+    status = verbs.status()
     torch.compile(lambda x: x + 1, backend="eager")(torch.ones(3))
     megacache.disable()
     after = state_of_torch()

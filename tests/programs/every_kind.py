@@ -52,9 +52,9 @@ def main(bundle, facts):
 
 
 def megacache_faults():
-    from megacache import process
+    from megacache import verbs
 
-    return [line for line in process.status().splitlines() if "fault" in line]
+    return [line for line in verbs.status().splitlines() if "fault" in line]
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ def main(verb, both, one):
     with torch.no_grad():
         results = [torch.compile(f)(x), torch.compile(g)(x)]
     told["right"] = all(map(torch.allclose, results, [f(x), g(x)]))
-    recording = megacache.process.everything().recording()
+    recording = megacache.verbs.everything().recording()
     names = {each.code_id: each.qualname for each in recording.codes}
     told["status"] = {names[each.code_id]: each.status for each in recording.compiles}
     if verb == "save":
@@ -45,6 +45,6 @@ def main(verb, both, one):
 
 
 if __name__ == "__main__":
-    import megacache.process
+    import megacache.verbs
 
     main(*sys.argv[1:])

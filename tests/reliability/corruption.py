@@ -10,7 +10,6 @@ from __future__ import annotations
 import faulthandler
 import json
 import random
-import shutil
 import sys
 import tempfile
 import time
@@ -20,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from megacache.bundle import Bundle, private_copy
+from megacache.bundle import Bundle
 from megacache.bundle.listing import list_bundle
 from megacache.bundle.pages import Pages, values
 from megacache.bundle.rows import TABLES
@@ -287,11 +286,8 @@ def main(bundle: str, seed: str, first: str, step: str, flips: str, cuts: str) -
     faulthandler.enable()
     original = Original(Path(bundle))
     chosen = damages(original.data, int(seed), int(flips), int(cuts))
-    copied_by_another = private_copy._copy
     with tempfile.TemporaryDirectory() as folder:
         for number in range(int(first), len(chosen), int(step)):
-            # To start a process takes longer than all the rest. Nobody else in this one has the file open.
-            private_copy._copy = shutil.copyfile if number % REPAIRED_EVERY else copied_by_another
             faulthandler.dump_traceback_later(HANG_S, exit=True)
             facts = Trial(original, chosen[number], Path(folder) / "damaged.megacache").run(number)
             print(json.dumps(facts), flush=True)  # noqa: T201  # for the test

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from random import Random
 
+from made_rows import artifact_of, document_of, session_of, use_of
+
 from megacache.bundle import Bundle
-from megacache.model import Artifact, ArtifactUse, Document, SessionInfo
+from megacache.model import Artifact
 from megacache.recording import Recording
 from samples import START, Contents, system
 
@@ -23,13 +25,18 @@ def save_of(number: int, size_bytes: int = 2_000) -> tuple[Recording, Contents]:
     """
     contents, random, session_id = Contents(), Random(number), session_id_of(number)  # noqa: S311  no secret
     made = [(each, f"{each}-{number:06}", random.randbytes(size_bytes)) for each in OWN_TYPES]
-    artifacts = [_artifact(*each, contents) for each in (*made, ("autotune", "shared", SHARED))]
+    artifacts = [_artifact(*each) for each in (*made, ("autotune", "shared", SHARED))]
+    document = random.randbytes(500)
+    for content in (*(each[-1] for each in made), SHARED, document):
+        contents.add(content)
     recording = Recording(
-        sessions=(_session(session_id, number),),
+        sessions=(session_of(session_id, system_id=system().system_id, started_us=START + number),),
         systems=(system(),),
         artifacts=tuple(artifacts),
-        artifact_uses=tuple(_use(session_id, ordinal, each) for ordinal, each in enumerate(artifacts)),
-        documents=(_document(session_id, random.randbytes(500), contents),),
+        artifact_uses=tuple(
+            use_of(each, session_id, ordinal=ordinal, at_us=START + ordinal) for ordinal, each in enumerate(artifacts)
+        ),
+        documents=(document_of(document, session_id, "output_code"),),
     )
     return recording, contents
 
@@ -57,56 +64,5 @@ def session_id_of(number: int) -> str:
     return f"save-{number:06}"
 
 
-def _session(session_id: str, number: int) -> SessionInfo:
-    return SessionInfo(
-        session_id=session_id,
-        name=f"save {number}",
-        run_id=session_id,
-        system_id=system().system_id,
-        status="ok",
-        started_us=START + number,
-        ended_us=START + number,
-        megacache_version="0.1.0",
-        config={},
-    )
-
-
-def _artifact(artifact_type: str, cache_key: str, content: bytes, contents: Contents) -> Artifact:
-    return Artifact(
-        artifact_type=artifact_type,
-        cache_key=cache_key,
-        content_sha256=contents.add(content),
-        size_bytes=len(content),
-        added_us=START,
-        system_id=system().system_id,
-    )
-
-
-def _use(session_id: str, ordinal: int, artifact: Artifact) -> ArtifactUse:
-    return ArtifactUse(
-        session_id=session_id,
-        ordinal=ordinal,
-        run_id=session_id,
-        compile_id=None,
-        backend_id=None,
-        kind=None,
-        artifact_type=artifact.artifact_type,
-        cache_key=artifact.cache_key,
-        content_sha256=artifact.content_sha256,
-        state="miss",
-        at_us=START + ordinal,
-    )
-
-
-def _document(session_id: str, content: bytes, contents: Contents) -> Document:
-    return Document(
-        session_id=session_id,
-        ordinal=0,
-        run_id=session_id,
-        compile_id=None,
-        backend_id=None,
-        name="output_code",
-        title=None,
-        content_sha256=contents.add(content),
-        size_bytes=len(content),
-    )
+def _artifact(artifact_type: str, cache_key: str, content: bytes) -> Artifact:
+    return artifact_of(content, cache_key, artifact_type=artifact_type, system_id=system().system_id)

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
+from made_rows import artifact_of, document_of, session_of, use_of
 from reliability.held import Held, HeldSession, Key, Use
 
 from megacache.bundle import Bundle
-from megacache.model import ARTIFACT_TYPES, GUARDED_CODE, KERNEL, Artifact, ArtifactUse, Document, SessionInfo, Verdict
+from megacache.model import ARTIFACT_TYPES, GUARDED_CODE, KERNEL, Artifact, Document, Verdict
 from megacache.recording import Recording, encode_rows
 from samples import START, Contents, system
 from synthetic import SyntheticProcess
@@ -63,7 +64,7 @@ class Bundles(RuleBasedStateMachine):
         session_id, moment = f"session-{self.count}", self.process.clock.tick
         uses = [Use(key, moment(), is_hit=self.count % 3 == 0) for key in keys]
         added = {key: moment() for key in keys}
-        recording, contents = session_of(session_id, uses, added, verdicts)
+        recording, contents = over(session_id, uses, added, verdicts)
         self.open[name].append(recording, contents)
         by_hit = {is_hit: frozenset(key.name for key, hit in verdicts if hit is is_hit) for is_hit in (True, False)}
         held = HeldSession(recording.sessions[0].started_us, tuple(uses), unused=by_hit[False], hits=by_hit[True])
@@ -174,49 +175,27 @@ def key_of(artifact: Artifact, recording: Recording) -> Key:
     return Key(artifact.artifact_type, artifact.cache_key, recording.read(artifact.content_sha256))
 
 
-def session_of(
+def artifact_row(key: Key, **changes: object) -> Artifact:
+    return artifact_of(
+        key.content, key.cache_key, artifact_type=key.artifact_type, system_id=system().system_id, **changes
+    )
+
+
+def over(
     session_id: str, uses: list[Use], added_us: dict[Key, int], verdicts: list[tuple[Key, bool]]
 ) -> tuple[Recording, Contents]:
     """Make the rows of a session that is over."""
     contents, start_us = Contents(), min(added_us.values()) - 1
-    artifacts = [
-        Artifact(
-            artifact_type=key.artifact_type,
-            cache_key=key.cache_key,
-            content_sha256=contents.add(key.content),
-            size_bytes=len(key.content),
-            added_us=at_us,
-            system_id=system().system_id,
-        )
-        for key, at_us in added_us.items()
-    ]
+    artifacts = [artifact_row(key, added_us=at_us) for key, at_us in added_us.items()]
     rows = [
-        ArtifactUse(
-            session_id=session_id,
-            ordinal=ordinal,
-            run_id=session_id,
-            compile_id=None,
-            backend_id=None,
-            kind=None,
-            artifact_type=use.key.artifact_type,
-            cache_key=use.key.cache_key,
-            content_sha256=contents.add(use.key.content),
-            state="hit" if use.is_hit else "miss",
-            at_us=use.at_us,
+        use_of(
+            artifact_row(use.key), session_id, ordinal=ordinal, state="hit" if use.is_hit else "miss", at_us=use.at_us
         )
         for ordinal, use in enumerate(uses)
     ]
-    session = SessionInfo(
-        session_id=session_id,
-        name=session_id,
-        run_id=session_id,
-        system_id=system().system_id,
-        status="ok",
-        started_us=start_us,
-        ended_us=start_us + 1,
-        megacache_version="0.1.0",
-        config={},
-    )
+    for key in (*added_us, *(use.key for use in uses)):
+        contents.add(key.content)
+    session = session_of(session_id, system_id=system().system_id, started_us=start_us, ended_us=start_us + 1)
     return Recording(
         systems=(system(),),
         sessions=(session,),
@@ -239,18 +218,8 @@ def report_of(session_id: str, verdicts: list[tuple[Key, bool]], contents: Conte
         for key, is_hit in verdicts
     ]
     content = encode_rows(rows)
-    return Document(
-        session_id=session_id,
-        ordinal=0,
-        run_id=session_id,
-        compile_id=None,
-        backend_id=None,
-        kind=None,
-        name="load_report",
-        title=None,
-        content_sha256=contents.add(content),
-        size_bytes=len(content),
-    )
+    contents.add(content)
+    return document_of(content, session_id, "load_report")
 
 
 @pytest.mark.slow
@@ -258,7 +227,7 @@ def test_any_order_of_operations_keeps_what_the_model_says(figures):
     Bundles.on_end = staticmethod(partial(figures, "any order of operations"))
     # The same orders each time, so that a failure elsewhere can be repeated here; none is left out for being slow.
     chosen = settings(
-        max_examples=50,
+        max_examples=100,
         stateful_step_count=25,
         deadline=None,
         derandomize=True,

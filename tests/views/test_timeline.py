@@ -1,8 +1,9 @@
 from dataclasses import replace
 
 import pytest
+from made_rows import document_of
 
-from megacache.model import PHASES, BackendEntry, Document
+from megacache.model import PHASES, BackendEntry
 from megacache.recording import Recording, encode_rows
 from megacache.views.timeline import LANE_LIMIT, PHASE_COLOURS, PHASE_TITLES, Bar, lanes, longest
 from samples import COLD, RUN, START, event, large_recording, small_recording
@@ -15,24 +16,14 @@ def recording():
 
 def with_events(recording, *events):
     content = encode_rows(events)
-    document = Document(
-        session_id=COLD,
-        ordinal=0,
-        run_id=RUN,
-        compile_id=None,
-        backend_id=None,
-        name="events",
-        title=None,
-        content_sha256="events",
-        size_bytes=len(content),
-    )
+    document = document_of(content, COLD, "events", run_id=RUN)
     compiles = tuple(row for row in recording.compiles if row.compile_id == "0/0" and row.run_id == RUN)
     return Recording(
         sessions=recording.sessions[:1],
         codes=recording.codes,
         compiles=compiles,
         documents=(document,),
-        read={"events": content}.__getitem__,
+        read={document.content_sha256: content}.__getitem__,
     )
 
 
