@@ -227,7 +227,7 @@ def decode_columns(row_class: type, content: bytes, names: Collection[str] | Non
 
     Returns:
         Those that are there, all of one length, whose values are of the types of their fields; of texts, lone
-        surrogates are question marks, as in the rows of a bundle.
+        surrogates are question marks, as a bundle writes them into its rows.
 
     Raises:
         CorruptBundleError: When it is something else.

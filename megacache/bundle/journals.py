@@ -7,7 +7,11 @@ only its owner may write. SQLite asks nobody: a reader that recovers, or the nex
 the bundle. So before SQLite opens a bundle, what lies beside it must be by somebody who may write the bundle itself.
 
 What SQLite does of its own accord passes: it makes a journal with the mode of its database and, run by root, gives it
-to the owner of the database. It notes no address in it, as a browser does in what it puts among the user's own files.
+to the owner of the database; run by another of a team it stays that one's, whose group of the journal may be any. It
+notes no address in it, as a browser does in what it puts among the user's own files.
+
+Who is of a group tells the system's list of users. Of a user who may write by an access control list alone it tells
+nothing, so his journal is refused to the others.
 
 The check comes before SQLite's look. Who may create files there can still come in between: keep bundles that you save
 into in a directory of your own.
@@ -20,6 +24,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections.abc import Collection
 from pathlib import Path
 
 from megacache.bundle.origin import downloaded_from
@@ -105,7 +110,22 @@ def _objection(path: str, bundle: os.stat_result) -> str | None:
         return f"was downloaded from {address}"
     if journal.st_mode & ~bundle.st_mode & OTHERS_MAY_WRITE:
         return "can be written by others, who may not write the bundle"
-    is_open = bundle.st_mode & OTHERS_MAY_WRITE
-    if not is_open and journal.st_uid not in (bundle.st_uid, _ROOT):
+    if bundle.st_mode & stat.S_IWOTH or journal.st_uid in (bundle.st_uid, _ROOT):
+        return None
+    if not bundle.st_mode & stat.S_IWGRP:
         return f"belongs to user {journal.st_uid}, who may not write the bundle"
+    if bundle.st_gid not in _groups_of(journal.st_uid):
+        return f"belongs to user {journal.st_uid}, who is not known to be in the bundle's group {bundle.st_gid}"
     return None
+
+
+def _groups_of(uid: int) -> Collection[int]:
+    """Return the groups of a user; of one whom the system does not list, none are known but this process's own."""
+    import pwd
+
+    own = {os.getegid(), *os.getgroups()} if uid == os.geteuid() else set()
+    try:
+        listed = pwd.getpwuid(uid)
+    except KeyError:  # containers list few
+        return own
+    return own | set(os.getgrouplist(listed.pw_name, listed.pw_gid))

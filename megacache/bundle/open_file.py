@@ -3,19 +3,23 @@
 Layer: bundle.
 
 POSIX locks belong to a process and a file: to open and close a bundle a second time would drop the locks that SQLite
-holds on it, for everybody in this process. So its bytes are read by a descriptor that is open anyway.
+holds on it, for everybody in this process. So its bytes are read by a descriptor that is open anyway. What such a
+descriptor tells of the owner is of the file that is read, too, wherever the path leads by then.
 """
 
 from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import chain
 from pathlib import Path
+from typing import TypeVar
 
 _DESCRIPTORS = Path("/dev/fd")
 _NONE = -1
+
+Answer = TypeVar("Answer")
 
 
 class OpenFile:
@@ -46,13 +50,29 @@ class OpenFile:
         Raises:
             OSError: When nobody has it open, or it cannot be read.
         """
+        return self.ask(lambda descriptor: os.pread(descriptor, size_bytes, offset))
+
+    def ask(self, question: Callable[[int], Answer]) -> Answer:
+        """Ask something of a descriptor through which the file is open.
+
+        Args:
+            question: Is given the descriptor, and only looks; it may be asked again, of another one.
+
+        Returns:
+            The answer.
+
+        Raises:
+            OSError: When nobody has it open, or the question raises it.
+        """
         for descriptor in chain((self._descriptor,), _descriptors()):
             try:
-                data = os.pread(descriptor, size_bytes, offset) if self._is_at(descriptor) else None
+                if not self._is_at(descriptor):
+                    continue
+                answer = question(descriptor)
                 # It may be another thread's, who closed it just now, and its number that of another file.
-                if data is not None and self._is_at(descriptor):
+                if self._is_at(descriptor):
                     self._descriptor = descriptor
-                    return data
+                    return answer
             except OSError as error:
                 if error.errno != errno.EBADF:
                     raise
@@ -60,6 +80,11 @@ class OpenFile:
 
     def _is_at(self, descriptor: int) -> bool:
         return _identity(os.fstat(descriptor)) == self._identity
+
+
+def can_list() -> bool:
+    """Say whether the system lists what this process has open."""
+    return _DESCRIPTORS.is_dir()
 
 
 def _identity(status: os.stat_result) -> tuple[int, int]:

@@ -17,11 +17,11 @@ _NONE_HERE = (errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS)
 """What a file system answers that has no extended attributes."""
 
 
-def downloaded_from(path: str | os.PathLike[str]) -> str | None:
+def downloaded_from(path: str | os.PathLike[str] | int) -> str | None:
     """Return the address that a file was downloaded from, or None where it tells of none.
 
     Args:
-        path: The file; of a symbolic link its target counts.
+        path: The file, or its descriptor; of a symbolic link its target counts.
 
     Raises:
         OSError: When the file cannot be looked at.

@@ -299,6 +299,7 @@ def _list(text: str | None) -> tuple[str, ...]:
     value = json.loads(text)
     if type(value) is not list or not all(type(each) is str for each in value):
         raise ValueError("JSON that is no list of strings")
+    _check_surrogates(text, value)
     return tuple(value)
 
 
@@ -308,7 +309,18 @@ def _mapping(text: str | None) -> Mapping[str, str]:
     value = json.loads(text)
     if type(value) is not dict or not all(type(each) is str for each in value.values()):
         raise ValueError("JSON that is no mapping of strings")
+    _check_surrogates(text, (*value, *value.values()))
     return value
+
+
+def _check_surrogates(text: str, told: Iterable[str]) -> None:
+    """Refuse strings that are no text: JSON can hold half a pair of surrogates, by an escape alone."""
+    if "\\ud" not in text and "\\uD" not in text:
+        return
+    try:
+        " ".join(told).encode()
+    except UnicodeEncodeError:
+        raise ValueError("JSON with a lone surrogate") from None
 
 
 _DECODERS: dict[str, Callable[[str | None], object]] = {"LIST": _list, "MAPPING": _mapping}

@@ -15,11 +15,12 @@ _MOST_IN_FOLDER = 3
 """How many doubts about what is in a folder are told; one is enough."""
 
 
-def doubts(path: Path) -> tuple[str, ...]:
+def doubts(path: Path, descriptor: int | None = None) -> tuple[str, ...]:
     """Say why a file may not be the user's own work.
 
     Args:
         path: A file, or a folder with all that is in it. Of a symbolic link its target counts.
+        descriptor: Of the file that is read, where it is open: then that one counts, wherever the path leads by now.
 
     Returns:
         A sentence for each doubt; none where the file is the user's own.
@@ -29,15 +30,15 @@ def doubts(path: Path) -> tuple[str, ...]:
     """
     if not hasattr(os, "geteuid"):
         return ("this system does not tell whose a file is",)
-    found = [*_of_one(path), *_of_place(path.resolve().parent)]
+    found = [*_of_one(path if descriptor is None else descriptor), *_of_place(path.resolve().parent)]
     if path.is_dir():
         within = (f"{each.relative_to(path)}: {doubt}" for each in sorted(path.rglob("*")) for doubt in _of_one(each))
         found += [doubt for _, doubt in zip(range(_MOST_IN_FOLDER), within, strict=False)]
     return tuple(found)
 
 
-def _of_one(path: Path) -> list[str]:
-    status = path.stat()
+def _of_one(file: Path | int) -> list[str]:
+    status = os.stat(file)  # noqa: PTH116  A path cannot be asked of a descriptor.
     found = []
     if status.st_uid != os.geteuid():
         found.append(f"it belongs to {user(status.st_uid)}, and you are {user(os.geteuid())}")
@@ -45,7 +46,7 @@ def _of_one(path: Path) -> list[str]:
         found.append("everyone may write it")
     elif status.st_mode & stat.S_IWGRP:
         found.append("its group may write it")
-    if address := downloaded_from(path):
+    if address := downloaded_from(file):
         found.append(f"it was downloaded from {address}")
     return found
 

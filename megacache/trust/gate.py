@@ -10,10 +10,12 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from megacache.bundle import Bundle
 from megacache.bundle.connection import translated
+from megacache.bundle.open_file import OpenFile, can_list
 from megacache.bundle.signatures import Trust
 from megacache.errors import BundleError, KeyFileError, UntrustedError
 from megacache.recording import Recording
@@ -23,6 +25,11 @@ from megacache.trust.keys import KIND, PublicKey
 from megacache.trust.trusted_keys import trusted_keys
 
 __all__ = ["Examined", "Trust", "check_bytes", "check_file", "examined", "trusted", "untrusted"]
+
+_NOT_READ = (
+    "what was read is not the file that is there: a killed writer left it half written, and you may not put the last "
+    "save back, so a copy was read; or somebody put another file in its place meanwhile"
+)
 
 _BYTES = ("bytes do not tell whose they are",)
 
@@ -50,7 +57,7 @@ def examined(path: str | os.PathLike[str], trust: Trust = None, *, told: tuple[s
 
     Raises:
         KeyFileError: When what `trust` names is no public key.
-        BundleError: When the bundle cannot be read; see `errors`.
+        BundleError: When the bundle cannot be read, or another file is in its place by then; see `errors`.
     """
     file = Path(path)
     keys = _named(trust)
@@ -151,7 +158,7 @@ def _reasons(
 ) -> tuple[str, ...]:
     if named is not None:
         return signing.objections(signing.check(path, recording, named))
-    found = (*told, *doubts(path))
+    found = (*told, *_doubts(path))
     if not found:
         return ()
     try:
@@ -159,6 +166,20 @@ def _reasons(
     except KeyFileError as error:
         objections = (str(error),)
     return (*found, *objections) if objections else ()
+
+
+def _doubts(path: Path) -> tuple[str, ...]:
+    """Say what speaks against the file that SQLite has open, and not against what is at its path by now.
+
+    Somebody may have put one in its place and back again. It is not noticed of a file that this process has open once
+    more, as in a session of its own; where the system does not list what is open, the path has to do.
+    """
+    if not can_list() or not hasattr(os, "geteuid"):
+        return doubts(path)
+    try:
+        return OpenFile(path).ask(partial(doubts, path))
+    except FileNotFoundError:
+        return (_NOT_READ, *doubts(path))
 
 
 def _named(trust: Trust) -> tuple[PublicKey, ...] | None:

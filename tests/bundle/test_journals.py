@@ -1,9 +1,11 @@
 """Journals: what somebody else puts beside a bundle never gets into it; SQLite's own is rolled back as ever."""
 
 import os
+import pwd
 import shutil
 import sqlite3
 import tempfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,7 +16,12 @@ from megacache.errors import ForeignJournalError
 from samples import small_recording
 
 NOBODY = 65534
+UNLISTED = 3_999_999_999
+GROUP = 4_000_000
 FORGED = "forged by somebody else"
+
+
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
 
 def forged_copy(path, folder):
@@ -147,6 +154,43 @@ def test_who_may_write_the_bundle_may_leave_a_journal(path, tmp_path_factory):
     given_away(journal)
     with Bundle.open(path) as bundle:
         assert {each.platform for each in bundle.recording().systems} == {FORGED}
+
+
+def test_a_journal_of_who_is_not_in_the_group_that_may_write_the_bundle_is_refused(path, planted):
+    path.chmod(0o664)
+    given_away(planted)
+    before = path.read_bytes()
+    with pytest.raises(ForeignJournalError):
+        Bundle.open(path)
+    assert path.read_bytes() == before
+
+
+@as_root
+def test_a_journal_of_who_is_in_the_group_that_may_write_the_bundle_is_rolled_back(path, tmp_path_factory):
+    journal = plant_journal(path, tmp_path_factory.mktemp("forger"))
+    path.chmod(0o664)
+    given_away(journal)
+    os.chown(path, -1, pwd.getpwuid(NOBODY).pw_gid)
+    with Bundle.open(path) as bundle:
+        assert {each.platform for each in bundle.recording().systems} == {FORGED}
+    assert not journal.exists()
+
+
+@as_root
+@pytest.mark.parametrize(("gid", "is_refused"), [(GROUP, False), (GROUP + 1, True)])
+def test_a_user_whom_the_system_does_not_list_is_in_the_groups_of_his_own_process(
+    path, planted, monkeypatch, gid, is_refused
+):
+    path.chmod(0o664)
+    planted.chmod(0o644)
+    os.chown(path, -1, gid)
+    os.chown(planted, UNLISTED, UNLISTED)
+    with pytest.raises(ForeignJournalError, match=f"who is not known to be in the bundle's group {gid}"):
+        journals.check_journals(path)
+    monkeypatch.setattr(os, "geteuid", lambda: UNLISTED)
+    monkeypatch.setattr(os, "getgroups", lambda: [GROUP])
+    with pytest.raises(ForeignJournalError) if is_refused else nullcontext():
+        journals.check_journals(path)
 
 
 def test_a_killed_writer_of_a_linked_bundle_leaves_the_last_save_to_who_may_not_write(protected, tmp_path_factory):

@@ -57,6 +57,15 @@ def test_a_number_that_is_another_file_by_now_is_not_read(path, opened, tmp_path
     os.close(number)
 
 
+def test_what_a_descriptor_tells_is_of_the_file_that_is_open_wherever_the_path_leads_by_now(path, opened, tmp_path):
+    file, size_bytes = OpenFile(path), path.stat().st_size
+    path.rename(tmp_path / "aside")
+    path.write_bytes(b"something else")
+    assert file.ask(os.fstat).st_size == size_bytes
+    with pytest.raises(FileNotFoundError, match="not open in this process"):
+        OpenFile(path).ask(os.fstat)
+
+
 def test_a_disk_that_fails_is_told(path, opened, monkeypatch):
     def fail(*_):
         raise OSError(5, "Input/output error")

@@ -109,6 +109,27 @@ def test_a_lone_surrogate_becomes_a_question_mark():
     assert found.sessions[0].config == {"inductor.x": "?"}
 
 
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("LIST", '["\\ud800"]'),
+        ("LIST", '["a", "\\uDC00\\uD800"]'),
+        ("MAPPING", '{"a": "\\udfff"}'),
+        ("MAPPING", '{"\\ud83d": "a"}'),
+    ],
+)
+def test_a_lone_surrogate_that_json_escapes_is_refused(kind, text):
+    column = rows.Column("hints", kind, is_optional=True)
+    with pytest.raises(ValueError, match="a lone surrogate"):
+        column.decode([text])
+
+
+def test_a_pair_of_surrogates_and_what_only_looks_like_one_are_text():
+    column = rows.Column("hints", "LIST", is_optional=True)
+    text = '["\\ud83d\\ude00", "\\uD83D\\uDE00", "\\\\ud800"]'
+    assert column.decode([text])[0] == ("\N{GRINNING FACE}", "\N{GRINNING FACE}", "\\ud800")
+
+
 def test_an_equal_row_is_not_written_again():
     connection = sqlite3.connect(":memory:", isolation_level=None)
     row_digests.register(connection)

@@ -77,6 +77,16 @@ def test_of_a_link_the_target_counts(path, tmp_path):
     assert doubts(link) == ("everyone may write it",)
 
 
+def test_of_a_descriptor_the_file_that_is_open_counts(path, attributes_folder):
+    path = shutil.move(path, attributes_folder / "train.megacache")
+    other = shutil.copyfile(path, attributes_folder / "other.megacache")
+    other.chmod(0o666)
+    os.setxattr(other, "user.xdg.origin.url", b"https://example.org/")
+    with other.open("rb") as file:
+        assert doubts(path) == ()
+        assert doubts(path, file.fileno()) == ("everyone may write it", "it was downloaded from https://example.org/")
+
+
 def test_of_a_folder_all_that_is_in_it_counts(tmp_path):
     folder = tmp_path / "unpacked"
     (folder / "fxgraph").mkdir(parents=True)

@@ -2,11 +2,14 @@
 
 import os
 import shutil
+import sqlite3
+from pathlib import Path
 
 import pytest
 
 from forgery import forge
-from megacache.bundle import Bundle
+from megacache.bundle import Bundle, open_file
+from megacache.bundle.connection import HOT_JOURNAL, Reader
 from megacache.errors import BundleError, BundleNotFoundError, KeyFileError, UntrustedError
 from megacache.trust import trusted_keys
 from megacache.trust.gate import check_bytes, check_file, examined, trusted
@@ -175,6 +178,67 @@ def test_a_file_that_was_exchanged_meanwhile_is_refused(path, tmp_path, monkeypa
     monkeypatch.setattr(Bundle, "open", exchanged)
     with pytest.raises(BundleError, match="was replaced by another file while it was opened"):
         passes(path)
+
+
+def exchange_for_a_moment(path, other, monkeypatch):
+    """Have another file in the place of one while it is opened and its rows are read, and never before or after."""
+    open_it, aside = Bundle.open, path.with_name("aside")
+
+    def opened(file):
+        path.rename(aside)
+        other.rename(path)
+        bundle = open_it(file)
+        bundle.recording()
+        path.rename(other)
+        aside.rename(path)
+        return bundle
+
+    monkeypatch.setattr(Bundle, "open", opened)
+
+
+def test_a_file_that_was_exchanged_for_a_moment_is_refused(path, tmp_path, give_away, monkeypatch):
+    other = shutil.copyfile(path, tmp_path / "other.megacache")
+    if os.geteuid() == 0:
+        give_away(other)
+    exchange_for_a_moment(path, other, monkeypatch)
+    with pytest.raises(UntrustedError, match="what was read is not the file that is there"):
+        passes(path)
+
+
+def test_what_a_key_signed_passes_whoever_exchanged_it_for_a_moment(path, key, tmp_path, monkeypatch):
+    sign(path, key)
+    exchange_for_a_moment(path, shutil.copyfile(path, tmp_path / "other.megacache"), monkeypatch)
+    assert passes(path, trust=key.public.line)
+
+
+def test_a_copy_that_was_read_because_a_killed_writer_left_the_file_half_written_is_refused(path, monkeypatch):
+    folder = path.parent / "copies"
+    folder.mkdir()
+
+    def copied(reader):
+        return Path(shutil.copyfile(reader.path, folder / "bundle"))
+
+    begin = Reader._begin_or_wait
+    failures = [sqlite3.OperationalError("hot")]
+    failures[0].sqlite_errorname = HOT_JOURNAL
+
+    def begun(reader, connection):
+        if failures:
+            raise failures.pop()
+        return begin(reader, connection)
+
+    monkeypatch.setattr(Reader, "_recovered", copied)
+    monkeypatch.setattr(Reader, "_begin_or_wait", begun)
+    with pytest.raises(UntrustedError, match="a killed writer left it half written"):
+        passes(path)
+    assert passes(path)
+
+
+def test_where_the_system_does_not_list_what_is_open_the_path_has_to_do(path, tmp_path, monkeypatch):
+    monkeypatch.setattr(open_file, "_DESCRIPTORS", tmp_path / "none")
+    assert passes(path)
+    path.chmod(0o666)
+    assert reasons(path) == ("everyone may write it", "nobody signed it")
 
 
 def test_to_look_is_free(foreign):

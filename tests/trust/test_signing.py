@@ -292,3 +292,12 @@ def test_an_index_that_answers_otherwise_deceives_nobody(signed, key):
         )
         assert (666,) not in honest_rows.fetchall()  # which another query finds
     honest.close()
+
+
+def test_a_lone_surrogate_is_named_as_damage_and_neither_signed_nor_checked(signed, key):
+    forge(signed, """UPDATE graph_break SET hints = '["\\ud800"]'""")
+    with pytest.raises(CorruptBundleError, match=r"column graph_break\.hints holds JSON with a lone surrogate"):
+        sign(signed, key)
+    report = signed_report(signed, [key.public])
+    assert not report.is_signed
+    assert "a lone surrogate" in report.objections[0]
