@@ -16,7 +16,7 @@ from megacache.bundle.artifact_types import check_types
 from megacache.bundle.compact import drop_unreferenced, rewrite_gaps
 from megacache.bundle.connection import vacuum, writing
 from megacache.bundle.packs import PackReader
-from megacache.bundle.pruning import Pruning
+from megacache.bundle.pruning import Pruning, size_of
 from megacache.errors import UsageError
 from megacache.model import Artifact, SessionInfo
 from megacache.views.units import count, format_bytes
@@ -26,22 +26,26 @@ from megacache.views.units import count, format_bytes
 class PruneReport:
     """What was removed from a bundle, or would be: `is_dry_run`.
 
-    `removed_size_bytes` counts the contents before compression; `freed_bytes` how much the file shrank, 0 in a dry run.
+    `removed_size_bytes` counts the contents before compression, `kept_size_bytes` those of the artifacts that stay;
+    `freed_bytes` how much the file shrank, 0 in a dry run.
     """
 
     path: Path
     sessions: tuple[SessionInfo, ...]
     artifacts: tuple[Artifact, ...]
     removed_size_bytes: int
+    kept_size_bytes: int
     freed_bytes: int
     is_dry_run: bool
 
     def __str__(self) -> str:
         """Return one line for people."""
-        what = f"{count(len(self.sessions), 'session')} and {count(len(self.artifacts), 'artifact')}"
+        what = f"{count(len(self.sessions), 'session')} and {count(len(self.artifacts), 'artifact')} from {self.path}"
+        kept = f"{format_bytes(self.kept_size_bytes)} of artifacts, before compression, "
         if self.is_dry_run:
-            return f"would remove {what} from {self.path}: {format_bytes(self.removed_size_bytes)} before compression"
-        return f"removed {what} from {self.path}: the file is {format_bytes(max(self.freed_bytes, 0))} smaller"
+            removed = f"{format_bytes(self.removed_size_bytes)} before compression"
+            return f"would remove {what}: {removed}; {kept}would stay"
+        return f"removed {what}: the file is {format_bytes(max(self.freed_bytes, 0))} smaller; {kept}stay"
 
 
 def prune(path: Path, pruning: Pruning, *, is_dry_run: bool) -> PruneReport:
@@ -86,6 +90,7 @@ def prune(path: Path, pruning: Pruning, *, is_dry_run: bool) -> PruneReport:
         sessions=tuple(each for each in recording.sessions if each.session_id not in kept_session_ids),
         artifacts=tuple(each for each in recording.artifacts if each not in kept_artifacts),
         removed_size_bytes=removed_size_bytes,
+        kept_size_bytes=size_of(kept_artifacts),
         freed_bytes=old_size_bytes - path.stat().st_size,
         is_dry_run=is_dry_run,
     )

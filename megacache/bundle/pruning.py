@@ -85,6 +85,15 @@ class Pruning:
         return [each for each in artifacts if each in fitting]
 
 
+def size_of(artifacts: Iterable[Artifact]) -> int:
+    """Return the size of artifacts before compression, as `max_size_bytes` counts: a content that two share once.
+
+    Args:
+        artifacts: The artifacts.
+    """
+    return sum({each.content_sha256: each.size_bytes for each in artifacts}.values())
+
+
 def _key(artifact: Artifact) -> tuple[str, str]:
     return artifact.artifact_type, artifact.cache_key
 

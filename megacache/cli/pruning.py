@@ -5,6 +5,7 @@ Layer: faces.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Iterable
@@ -15,6 +16,7 @@ import typer
 from megacache.cli.app import AsJson, BundlePath, app, print_report
 from megacache.errors import UsageError
 
+_DAY_S = 86_400
 _UNITS = {"": 1, "b": 1, "kb": 10**3, "mb": 10**6, "gb": 10**9, "tb": 10**12}
 _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)")
 
@@ -39,7 +41,12 @@ def prune(
     ] = False,
     max_size: Annotated[
         str | None,
-        typer.Option("--max-size", metavar="SIZE", help="Remove what was used longest ago until 500MB or so are left."),
+        typer.Option(
+            "--max-size",
+            metavar="SIZE",
+            help="Remove artifacts used longest ago until those left are no larger: 500MB or so of artifacts, before "
+            "compression. `ls` shows that size; the file is smaller.",
+        ),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     as_json: AsJson = False,
@@ -51,7 +58,7 @@ def prune(
         raise UsageError(
             "nothing to remove: give --session, --keep-session, --type, --older-than, --unused or --max-size"
         )
-    older_than_us = None if older_than_days is None else round((time.time() - older_than_days * 86_400) * 1e6)
+    older_than_us = None if older_than_days is None else moment_before(older_than_days)
     with Bundle.open(bundle) as opened:
         known = [each.session_id for each in opened.recording().sessions]
         report = opened.prune(
@@ -64,6 +71,27 @@ def prune(
             dry_run=dry_run,
         )
     print_report(report, as_json=as_json)
+
+
+def moment_before(days: float) -> int:
+    """Return the moment so many days ago.
+
+    Args:
+        days: What the user gave.
+
+    Returns:
+        Microseconds since the Unix epoch.
+
+    Raises:
+        UsageError: When it is no number of days, or one that ends in the future or before that epoch.
+    """
+    now_s = time.time()
+    if not (math.isfinite(days) and 0 <= days * _DAY_S <= now_s):
+        most = int(now_s // _DAY_S)
+        raise UsageError(
+            f"--older-than {days:g} is no number of days: give one from 0 to {most:,}; nothing was removed"
+        )
+    return round((now_s - days * _DAY_S) * 1e6)
 
 
 def size_in_bytes(text: str) -> int:

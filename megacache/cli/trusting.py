@@ -13,7 +13,7 @@ from typing import Annotated
 import typer
 
 from megacache.cli.app import AsJson, BundlePath, app, print_json, print_lines
-from megacache.errors import UsageError
+from megacache.errors import CorruptBundleError, UsageError
 
 KeyOutput = Annotated[
     Path, typer.Option("--output", "-o", metavar="NAME", help="The private key's file; the public one is NAME.pub.")
@@ -62,6 +62,7 @@ def sign(bundle: BundlePath, key: PrivateKeyPath, signer: Signer = None, as_json
     from megacache.trust.keys import PrivateKey
     from megacache.trust.signing import sign as signed_by
 
+    _refuse_damaged(bundle)  # before anybody types a passphrase in vain
     needs_passphrase = PrivateKey.is_encrypted(key)
     secret = typer.prompt(f"Passphrase of {key}", hide_input=True, err=True) if needs_passphrase else None
     private = PrivateKey.read(key, secret)
@@ -92,6 +93,16 @@ def trust(key: TrustedKey = None, remove: Remove = False, as_json: AsJson = Fals
         print_lines(said)
     else:
         print_lines(*(map(str, listed) if listed else [f"{list_path()} lists no key: add one with its NAME.pub"]))
+
+
+def _refuse_damaged(bundle: Path) -> None:
+    """Raise if a bundle is not whole: a signature vouches for contents, and says nothing of those that are lost."""
+    from megacache.bundle import Bundle
+
+    with Bundle.open(bundle) as opened:
+        report = opened.verify()
+    if not report.is_ok:
+        raise CorruptBundleError(f"nothing was signed: {report}", path=str(bundle), problems=report.problems)
 
 
 def _added(name: str) -> str:
