@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from megacache.bundle import Bundle, SaveReport, plain_file
 from megacache.bundle.compiled_file import CompiledFile, is_compiled, mark_of, writer_of
 from megacache.bundle.compiled_rows import rows_of
+from megacache.bundle.file_kind import is_database
 from megacache.bundle.narrow import narrowed
 from megacache.bundle.union import Contents
 from megacache.compiler import versions
@@ -123,10 +124,11 @@ class CompiledArtifact(Recorded):
             BundleNotFoundError: When nothing is there.
             NotABundleError: When it is something else.
             CorruptBundleError: When it is truncated or damaged.
+            BundleError: When it cannot be read; see `errors`.
             TorchError: When torch is absent, or cannot load it.
         """
         source = Path(path)
-        if source.suffix == ".megacache" or _is_bundle(source):
+        if source.suffix == ".megacache" or is_database(source):
             return _from_bundle(source, name, trust=trust, trust_unknown=trust_unknown)
         file = CompiledFile.open(source)
         check_file(source, trust)
@@ -213,10 +215,11 @@ def _from_bundle(path: Path, name: str | None, *, trust: Trust, trust_unknown: b
             _check_writer(file, trust_unknown=trust_unknown)
             users = {each.session_id for each in recording.artifact_uses if each.content_sha256 == found.content_sha256}
 
+            # The rows that were trusted: whose file it is, and what is in it, may be another thing tomorrow.
+            rows = narrowed(recording, users)
+
             def save(target: Path) -> SaveReport:
-                with Bundle.open(path) as source:
-                    rows = narrowed(source.recording(), users)
-                    return _append(target, rows, Contents(rows))
+                return _append(target, rows, Contents(rows))
 
             kernels = (recording, right_kernels(recording))
             return _loaded(file, found.cache_key, {"kernels": kernels}, save)
@@ -277,7 +280,3 @@ def _unpack(artifact: Any, target: Path) -> None:
         message = f"{target} is there already and no unpacked artifact, and torch would remove it; choose another name"
         raise BundleNotWritableError(message, path=str(target))
     unpack(artifact, target)
-
-
-def _is_bundle(path: Path) -> bool:
-    return path.is_file() and plain_file.is_database(path)

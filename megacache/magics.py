@@ -55,8 +55,12 @@ _WORD_COUNTS = {
 """How many words may follow each command."""
 
 
-class _RejectedError(InputRejected, UsageError):
+class RejectedError(InputRejected, UsageError):
     """The session could not begin: the cell is not run, and one line says why."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Return what IPython shows: where we raised it tells nobody anything."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -123,7 +127,7 @@ class _Gate(ast.NodeTransformer):
     def visit(self, node: ast.AST) -> ast.AST:
         refusal, self.refusal = self.refusal, None
         if refusal is not None:
-            raise _RejectedError(refusal)
+            raise RejectedError(refusal)
         return node
 
 

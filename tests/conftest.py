@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,6 +33,26 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         left_out = [each for each in items if each.get_closest_marker("gpu")]
         config.hook.pytest_deselected(items=left_out)
         items[:] = [each for each in items if each not in left_out]
+
+
+ANOTHER_WRITER = """
+import sqlite3, sys
+
+sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0).execute("BEGIN IMMEDIATE")
+"""
+
+
+@pytest.fixture
+def is_locked() -> Callable[[Path], bool]:
+    """Say whether another process may not write to a file now; SQLite tells two connections of one apart otherwise."""
+
+    def ask(path: Path) -> bool:
+        command = [sys.executable, "-c", ANOTHER_WRITER, str(path)]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert done.returncode == 0 or "database is locked" in done.stderr, done.stderr
+        return done.returncode != 0
+
+    return ask
 
 
 class Programs:

@@ -203,6 +203,10 @@ def test_a_loaded_artifact_is_saved_again(loaded):
     assert loaded["copied_is_equal"]
 
 
+def test_what_is_saved_again_is_what_was_loaded_whatever_its_bundle_holds_by_then(loaded):
+    assert loaded["copied_later"] == [True]
+
+
 def test_another_torch_is_named(loaded, made):
     facts = loaded["refused"]["known.bin"]
     assert facts["error"] == "IncompatibleError"

@@ -6,6 +6,7 @@ import pytest
 
 from megacache.explain.changes import changes, totals
 from megacache.recording import Recording
+from megacache.views.tree import Tree
 from samples import small_recording
 
 
@@ -70,6 +71,15 @@ def test_what_was_served_is_not_compared_since_nobody_saw_its_breaks(recording):
     )
     assert changes(recording, served) == ()
     assert changes(served, recording) == ()
+
+
+def test_the_compile_time_is_that_of_the_compiles_in_the_tree(recording):
+    def compile_nodes(node):
+        is_compile = node.kind in ("compile", "recompile", "guarded_code")
+        return [node] if is_compile else [each for child in node.children for each in compile_nodes(child)]
+
+    (time,) = (each.new for each in totals(recording, recording) if each.name == "compile time")
+    assert time == sum(each.duration_us or 0 for each in compile_nodes(Tree.of(recording).root))
 
 
 def test_totals_have_units_for_people(recording):

@@ -261,6 +261,7 @@ def test_error_is_the_users_own_or_one_clear_line(cell, name, message, cold, fol
     assert message in str(failure.value)
     assert "must not run" not in str(failure.value).replace(cell, "")
     assert name in str(failure.value)
+    assert "magics.py" not in str(failure.value)
 
 
 def test_traceback_is_as_without_megacache(cold, folder, environment):

@@ -24,10 +24,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from megacache.bundle.file_kind import beginning
 from megacache.bundle.inert_pickle import read_pickle
 from megacache.bundle.placeholders import PickledObject, walk
 from megacache.bundle.torch_format import Scanner, TorchArtifact, read_artifacts, write_artifacts
-from megacache.errors import BundleNotFoundError, CorruptBundleError, NotABundleError
+from megacache.errors import BundleError, BundleNotFoundError, CorruptBundleError, NotABundleError
 from megacache.recording import Recorded, Recording
 
 CACHE_HEADER = b"CacheCompiledArtifact"
@@ -81,10 +82,16 @@ class CompiledFile(Recorded):
             BundleNotFoundError: When nothing is there.
             NotABundleError: When it is something else: another file, or a folder of another kind.
             CorruptBundleError: When it is truncated or flipped.
+            BundleError: When it cannot be read; see `errors`.
         """
         found = Path(path)
         try:
-            return _unpacked(found) if found.is_dir() else cls.of(found.read_bytes(), found)
+            if found.is_dir():
+                return _unpacked(found)
+            # A bundle is not opened here, for its locks' sake.
+            if found.exists() and not begins_like_one(start := beginning(found)):
+                raise _another_kind(found, start)
+            return cls.of(found.read_bytes(), found)
         except FileNotFoundError as error:
             message = f"there is nothing at {found}: name what CompiledArtifact.save wrote"
             raise BundleNotFoundError(message, path=str(found)) from error
@@ -105,8 +112,7 @@ class CompiledFile(Recorded):
             CorruptBundleError: When it is truncated or flipped.
         """
         if not begins_like_one(content):
-            message = f"{path} is no file that CompiledArtifact.save wrote{_header_told(content)}: name one"
-            raise NotABundleError(message, path=str(path))
+            raise _another_kind(path, content)
         if zlib.crc32(memoryview(content)[_CHECKSUM:]) != int.from_bytes(content[:_CHECKSUM]):
             raise _damaged(path, "its checksum is wrong, so it is truncated or changed")
         scanner = Scanner(content, _CHECKSUM)
@@ -153,9 +159,8 @@ def is_compiled(path: Path) -> bool:
     if path.is_dir():
         return _is_one_artifact(path)
     try:
-        with path.open("rb") as file:
-            return begins_like_one(file.read(64))
-    except OSError:
+        return begins_like_one(beginning(path))
+    except BundleError:
         return False
 
 
@@ -227,6 +232,11 @@ def _unpacked(path: Path) -> CompiledFile:
     if not any(each.artifact_type == "aot_autograd" for each in artifacts):
         raise _damaged(path, f"{_AOT_FOLDER}/{keys[0][:12]} is empty")
     return CompiledFile(path, "unpacked", False, b"", mark_in(artifacts), keys[0], artifacts, b"")
+
+
+def _another_kind(path: Path, content: bytes) -> NotABundleError:
+    message = f"{path} is no file that CompiledArtifact.save wrote{_header_told(content)}: name one"
+    return NotABundleError(message, path=str(path))
 
 
 def _header_told(content: bytes) -> str:

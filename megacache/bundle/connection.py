@@ -99,11 +99,13 @@ class Reader:
             if outer is not None:
                 yield outer
                 return
-            connection = self._begun()
             try:
-                yield connection
+                connection = self._begun()
+                try:
+                    yield connection
+                finally:
+                    connection.end()
             finally:
-                connection.end()
                 self._let_go()
 
     def close(self) -> None:

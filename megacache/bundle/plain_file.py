@@ -9,9 +9,8 @@ import os
 import tempfile
 from pathlib import Path
 
+from megacache.bundle.file_kind import is_database
 from megacache.errors import BundleNotWritableError
-
-_SQLITE_MAGIC = b"SQLite format 3\x00"
 
 
 def write(path: Path, content: bytes) -> None:
@@ -23,6 +22,7 @@ def write(path: Path, content: bytes) -> None:
 
     Raises:
         BundleNotWritableError: When the place cannot be written, or a bundle would be lost.
+        BundleError: When the file that is there cannot be read, and so may be one.
     """
     if path.suffix == ".megacache" or is_database(path):
         message = f"{path} is or names a bundle, which an export would destroy; choose another name, or save() into it"
@@ -54,11 +54,3 @@ def _umask() -> int:
     mask = os.umask(0)
     os.umask(mask)
     return mask
-
-
-def is_database(path: Path) -> bool:
-    """Say whether a file begins as SQLite's do, as every bundle does."""
-    if not path.is_file():
-        return False
-    with path.open("rb") as file:
-        return file.read(len(_SQLITE_MAGIC)) == _SQLITE_MAGIC

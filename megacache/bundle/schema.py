@@ -5,6 +5,7 @@ Layer: bundle.
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -121,10 +122,11 @@ def _statements() -> list[str]:
 
 def _problems(connection: sqlite3.Connection, version: int) -> tuple[str, ...]:
     """Say what the schema lacks and what it should not have; the size tells a file that lost its end."""
-    _, _, file = connection.execute("PRAGMA database_list").fetchone()
+    # As bytes: the name of a directory need not be UTF-8.
+    (file,) = connection.execute("SELECT CAST(file AS BLOB) FROM pragma_database_list").fetchone()
     (page_size,) = connection.execute("PRAGMA page_size").fetchone()
     (page_count,) = connection.execute("PRAGMA page_count").fetchone()
-    if Path(file).stat().st_size < page_size * page_count:
+    if Path(os.fsdecode(file)).stat().st_size < page_size * page_count:
         return (f"it ends before its {page_size * page_count} bytes",)
     (journal_mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if journal_mode == "wal":

@@ -12,7 +12,7 @@ from megacache.model import Code, Compile
 from megacache.recording import Recording
 from megacache.views.index import Index
 from megacache.views.names import break_title, code_place, place, short_guard
-from megacache.views.phases import summed_phases
+from megacache.views.phases import compile_duration
 from megacache.views.units import count, format_bytes, format_duration
 
 KINDS = ("function", "graph break", "recompile")
@@ -161,7 +161,9 @@ def _one_sided(
 
 
 def _compile_time(recording: Recording) -> int:
-    return sum(summed_phases(Index(recording), recording.compiles).values())
+    backends = Index(recording).backends
+    keys = ((row, (row.session_id, row.run_id, row.compile_id)) for row in recording.compiles)
+    return sum(compile_duration(row, backends.get(key, ())) or 0 for row, key in keys)
 
 
 def _quantity(value: int, unit: str) -> str:

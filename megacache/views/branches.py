@@ -21,7 +21,7 @@ from megacache.views.names import (
     short_backend,
     without_home,
 )
-from megacache.views.phases import later_backends
+from megacache.views.phases import compile_duration
 from megacache.views.tree import STATES, Node
 from megacache.views.units import count
 
@@ -163,20 +163,13 @@ def _compile(index: Index, session_id: str, compile_key: CompileKey, parent_key:
         compile_id,
         branches,
         state=state,
-        duration_us=_compile_duration(row, entries) if row and is_own else None,
+        duration_us=compile_duration(row, entries) if row and is_own else None,
         detail=_compile_detail(index, row, is_own=is_own) if row else "",
         session_id=session_id,
         run_id=run_id,
         compile_id=compile_id,
         code_id=row.code_id if row else None,
     )
-
-
-def _compile_duration(row: Compile, entries: list[BackendEntry]) -> int | None:
-    """Add what was lowered after the compile had ended (a lazy backward) to its own time."""
-    if row.duration_us is None:
-        return None
-    return row.duration_us + sum(each.duration_us or 0 for each in later_backends(row, entries))
 
 
 def _compile_detail(index: Index, row: Compile, *, is_own: bool) -> str:

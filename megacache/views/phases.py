@@ -43,6 +43,21 @@ def later_backends(row: Compile, entries: Iterable[BackendEntry]) -> list[Backen
     return [each for each in entries if (each.started_us or 0) >= end]
 
 
+def compile_duration(row: Compile, entries: Iterable[BackendEntry]) -> int | None:
+    """Return how long a compile took, with what was lowered after it had ended (a lazy backward).
+
+    Args:
+        row: The compile.
+        entries: Its backend entries.
+
+    Returns:
+        Microseconds; None where torch does not say.
+    """
+    if row.duration_us is None:
+        return None
+    return row.duration_us + sum(each.duration_us or 0 for each in later_backends(row, entries))
+
+
 def summed_phases(index: Index, compiles: Iterable[Compile]) -> dict[str, int]:
     """Add up the phases of some compiles with their lazy backwards; those that took no time are left out."""
     sums = dict.fromkeys(PHASE_TITLES, 0)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
-import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -20,26 +18,6 @@ from megacache.recording import Recording
 from samples import Contents, small_recording
 
 NOBODY = 65534
-
-
-ANOTHER_WRITER = """
-import sqlite3, sys
-
-sqlite3.connect(sys.argv[1], isolation_level=None, timeout=0).execute("BEGIN IMMEDIATE")
-"""
-
-
-@pytest.fixture
-def is_locked() -> Callable[[Path], bool]:
-    """Say whether another process may not write to a file now; SQLite tells two connections of one apart otherwise."""
-
-    def ask(path: Path) -> bool:
-        command = [sys.executable, "-c", ANOTHER_WRITER, str(path)]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
-        assert done.returncode == 0 or "database is locked" in done.stderr, done.stderr
-        return done.returncode != 0
-
-    return ask
 
 
 @pytest.fixture

@@ -336,6 +336,17 @@ def test_a_connection_distrusts_the_file(path):
         assert writer.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
+def test_a_read_of_a_closed_bundle_that_fails_leaves_nothing_open(path, small):
+    bundle = Bundle.open(path)
+    recording = bundle.recording()
+    bundle.close()
+    before = len(os.listdir("/dev/fd"))
+    path.write_bytes(b"no bundle any more " * 100)
+    with pytest.raises(NotABundleError):
+        recording.read(recording.artifacts[0].content_sha256)
+    assert len(os.listdir("/dev/fd")) == before
+
+
 def test_contents_of_a_closed_bundle_that_is_held_are_read_over_one_connection(path, monkeypatch):
     with Bundle.open(path) as bundle:
         recording = bundle.recording()

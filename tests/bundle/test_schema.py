@@ -1,5 +1,6 @@
 """Schema: the SQL is the model; and each way in which a file is no bundle, or no whole one, has its error."""
 
+import os
 import re
 import sqlite3
 from pathlib import Path
@@ -132,6 +133,16 @@ def test_a_trigger(path, change):
 def test_a_virtual_table(path, change):
     change("CREATE VIRTUAL TABLE search USING fts5(text)")
     assert "it has a virtual table 'search'" in refused(path, CorruptBundleError, "damaged").problems
+
+
+def test_a_directory_whose_name_is_no_utf8(path, tmp_path):
+    folder = Path(os.fsdecode(os.fsencode(tmp_path) + b"/M\xfcller"))
+    folder.mkdir()
+    moved = path.rename(folder / path.name)
+    with Bundle.open(moved) as bundle:
+        assert bundle.verify().is_ok
+    with Bundle.create(folder / "new.megacache") as bundle:
+        assert bundle.verify().is_ok
 
 
 def test_a_file_in_wal_mode(path, change):

@@ -8,11 +8,13 @@ import os
 import shutil
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
+from made_rows import artifact_of
 
 from forgery import forge
 from megacache import CompiledArtifact, process, session
@@ -20,6 +22,7 @@ from megacache.bundle import Bundle
 from megacache.bundle.compiled_file import CompiledFile
 from megacache.bundle.compiled_rows import rows_of
 from megacache.errors import MegacacheError
+from megacache.recording import Recording
 
 UNPICKLED = []
 """What pickles imported: nothing may be unpickled of what is refused."""
@@ -114,6 +117,7 @@ def main(folder, live_key, other_key):
     ]
     facts["copied"] = attempt(lambda: load(folder / "copy.megacache"), inputs)
     facts["copied_is_equal"] = (folder / "copy.bin").read_bytes() == whole
+    facts["copied_later"] = saved_after_a_change(folder)
     with torch._inductor.config.patch(epilogue_fusion=False):
         facts["other_config"] = attempt(lambda: load(both, "mlp"), inputs)
     facts["other_isa"] = attempt(lambda: load(other_isa(both), "mlp"), inputs)
@@ -127,6 +131,30 @@ def main(folder, live_key, other_key):
     facts["by_torch"] = [each(*inputs)[0].tolist() for each in (plain, unpacked)]
     facts["faults"] = [each.error for each in process.process.capture.faults]
     print(json.dumps(facts))
+
+
+def saved_after_a_change(folder):
+    """Load one of a bundle into which somebody then puts another content of its name; say what is saved of it."""
+    changing = folder / "changing.megacache"
+    shutil.copy(folder / "copy.megacache", changing)
+    loaded = CompiledArtifact.load(changing)
+    with Bundle.open(changing) as bundle:
+        rows = bundle.recording()
+        kept = next(each for each in rows.artifacts if each.artifact_type == "compiled_artifact")
+        newer = artifact_of(b"another", kept.cache_key, artifact_type=kept.artifact_type)
+        uses = tuple(
+            replace(each, ordinal=each.ordinal + 1000, content_sha256=newer.content_sha256)
+            for each in rows.artifact_uses
+            if each.content_sha256 == kept.content_sha256
+        )
+        bundle.append(Recording(artifacts=(newer,), artifact_uses=uses), {newer.content_sha256: b"another"})
+    loaded.save(folder / "later.megacache")
+    with Bundle.open(folder / "later.megacache") as bundle:
+        return [each.content_sha256 == kept.content_sha256 for each in bundle.recording().artifacts if same(each, kept)]
+
+
+def same(one, other):
+    return (one.artifact_type, one.cache_key) == (other.artifact_type, other.cache_key)
 
 
 def other_isa(path):
