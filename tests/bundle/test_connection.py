@@ -340,11 +340,11 @@ def test_a_read_of_a_closed_bundle_that_fails_leaves_nothing_open(path, small):
     bundle = Bundle.open(path)
     recording = bundle.recording()
     bundle.close()
-    before = len(os.listdir("/dev/fd"))
+    before = len([*Path("/dev/fd").iterdir()])
     path.write_bytes(b"no bundle any more " * 100)
     with pytest.raises(NotABundleError):
         recording.read(recording.artifacts[0].content_sha256)
-    assert len(os.listdir("/dev/fd")) == before
+    assert len([*Path("/dev/fd").iterdir()]) == before
 
 
 def test_contents_of_a_closed_bundle_that_is_held_are_read_over_one_connection(path, monkeypatch):
