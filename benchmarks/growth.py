@@ -131,7 +131,7 @@ def promises_of(costs: dict[int, Cost]) -> list[Promise]:
     for field, name in names.items():
         unit = " B" if field == "size_bytes" else " us"
         at_few, at_many = getattr(few, field), getattr(many, field)
-        beside = f"{at_few:,.0f}{unit}, {at_many:,.0f}{unit}"
+        beside = f"{at_many:,.0f}{unit} and {at_few:,.0f}{unit}"
         promises.append(at_most(f"{name}: 100,000 / 1,000", at_many / at_few, MOST_GROWTH, beside=beside))
     return promises
 

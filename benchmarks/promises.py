@@ -21,7 +21,8 @@ class Promise:
 
     Attributes:
         what: What was measured; the same in each run, since the README's rows go by it.
-        measured: The number for people, with its unit, and with other numbers in brackets.
+        measured: The number for people, with its unit, and with other numbers in brackets: those of a ratio
+            in its order.
         promised: The bound, for people.
         is_kept: Whether what was measured is within it.
     """

@@ -170,7 +170,7 @@ def soaked(compile_count: int, folder: Path) -> tuple[list[tuple[float, float]],
 def save_promise(pairs: Sequence[tuple[float, float]]) -> Promise:
     """Compare the last saves with the first ones of a young process."""
     first, last = (statistics.median(each) for each in zip(*pairs, strict=True))
-    beside = f"{first * 1000:.0f} ms and {last * 1000:.0f} ms"
+    beside = f"{last * 1000:.0f} ms and {first * 1000:.0f} ms"
     return at_most("soak: save, last 100 / first 100", last / first, MOST_SAVE_GROWTH, beside=beside)
 
 
@@ -189,7 +189,7 @@ def memory_promise(plain: Sequence[int], saved: Sequence[int], own_bytes: float)
     second = (ours[end] - ours[middle]) / (end - middle) / MEASURED_EACH
     torchs = (plain[end] - plain[begin]) / (end - begin) / MEASURED_EACH
     each = (
-        f"{first / 1e3:.0f} and {second / 1e3:.0f} kB per compile, {own_bytes / 1e3:.0f} kB of them contents",
+        f"{second / 1e3:.0f} and {first / 1e3:.0f} kB per compile, {own_bytes / 1e3:.0f} kB of them contents",
         f"torch's own {torchs / 1e3:.0f} kB",
     )
     what = "soak: memory of ours per compile, second half / first"
