@@ -27,7 +27,6 @@ Data = bytes | mmap
 
 Value = None | int | float | str | bytes
 
-_FILE_HEADER_BYTES = 100
 _INDEX_INTERIOR, _INDEX_LEAF, _TABLE_LEAF = 0x02, 0x0A, 0x0D
 _HEADER_BYTES = {_INDEX_INTERIOR: 12, _INDEX_LEAF: 8, _TABLE_LEAF: 8}
 _SIZES_BYTES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import pickletools
-import tempfile
 from collections.abc import Callable
 from dataclasses import fields, replace
 from hashlib import sha256
@@ -15,6 +14,9 @@ from pathlib import Path
 from random import Random
 from typing import Any
 from zlib import crc32
+
+from fuzz.memory import folder_in_memory
+from reliability.digests import digests_of
 
 from megacache.bundle import Bundle
 from megacache.bundle.torch_format import TorchArtifact, read_artifacts, write_artifacts
@@ -44,7 +46,7 @@ STRANGE_TEXTS = (
 )
 STRANGE_NUMBERS = (0, -1, 1, 2**31, 2**63 - 1, -(2**63))
 
-_folder = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)  # noqa: S108
+_folder = folder_in_memory()
 
 
 def mutated_pickle(content: bytes, random: Random, change: Bytes) -> bytes:
@@ -101,7 +103,7 @@ def mutated_bundle(data: bytes, random: Random, change: Bytes) -> bytes:
     try:
         with Bundle.open(path) as bundle:
             recording = bundle.recording()
-            contents = {digest: bundle.read(digest) for digest in _digests(recording)}
+            contents = {digest: bundle.read(digest) for digest in digests_of(recording)}
         path.unlink()
         if random.random() < 0.5:
             recording, contents = _mutated_content(recording, contents, random, change)
@@ -228,8 +230,3 @@ def _mutated_json(content: bytes, random: Random) -> bytes:
         if isinstance(within, dict) and random.random() < 0.1:
             within.pop(keys[0])
     return json.dumps(whole).encode()
-
-
-def _digests(recording: Recording) -> set[str]:
-    found = {each.content_sha256 for each in (*recording.artifacts, *recording.documents)}
-    return found | {each.components_sha256 for each in recording.artifact_uses if each.components_sha256 is not None}

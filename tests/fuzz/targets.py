@@ -7,14 +7,15 @@ import, a write, more than five seconds. Nothing here needs the fuzzer, so that 
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import TypeVar
 
+from fuzz.memory import folder_in_memory
 from fuzz.oracle import ImportsError, ReachesOutError, are_alike, loaded_alone
 from fuzz.watch import watching
+from reliability.digests import digests_of
 
 from megacache.bundle import Bundle
 from megacache.bundle.exchange import imported
@@ -35,7 +36,7 @@ Found = TypeVar("Found")
 for _text in (b"Va\n.", b"S'a'\n."):
     read_pickle(_text)
 
-_folder = tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None)  # noqa: S108
+_folder = folder_in_memory()
 
 
 def check_pickle(content: bytes) -> None:
@@ -107,7 +108,7 @@ def _check_open(bundle: Bundle, report: VerifyReport | None) -> None:
         assert not is_ok, "verify calls a bundle whole whose rows cannot be read"
         return
     lost = set()
-    for digest in dict.fromkeys(_digests(recording)):
+    for digest in digests_of(recording):
         content = _or_ours(lambda: bundle.read(digest))  # noqa: B023  called at once
         assert content is None or sha256(content).hexdigest() == digest
         if content is None:
@@ -131,7 +132,7 @@ def _check_repair(path: Path) -> None:
         if report is not None:
             with Bundle.open(into) as repaired:
                 recording = repaired.recording()
-                for digest in dict.fromkeys(_digests(recording)):
+                for digest in digests_of(recording):
                     assert sha256(repaired.read(digest)).hexdigest() == digest
     finally:
         into.unlink(missing_ok=True)
@@ -145,13 +146,6 @@ def _check_faces(recording: Recording) -> None:
         _or_ours(lambda: str(tree).encode())
         for grouping in ("functions", "stacks"):
             _or_ours(lambda: snapshot.wire(grouping))  # noqa: B023  called at once
-
-
-def _digests(recording: Recording) -> list[str]:
-    return [
-        *(each.content_sha256 for each in (*recording.artifacts, *recording.documents)),
-        *(each.components_sha256 for each in recording.artifact_uses if each.components_sha256 is not None),
-    ]
 
 
 def _or_ours(action: Callable[[], Found]) -> Found | None:

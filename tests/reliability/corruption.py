@@ -19,6 +19,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from reliability.digests import digests_of
+
 from megacache.bundle import Bundle
 from megacache.bundle.listing import list_bundle
 from megacache.bundle.pages import Pages, values
@@ -130,12 +132,6 @@ def rows_of(recording: Recording) -> dict[str, set[Any]]:
     return {table.rows_name: {repr(row) for row in getattr(recording, table.rows_name)} for table in TABLES}
 
 
-def digests_of(recording: Recording) -> set[str]:
-    """Return the digests of all contents that rows name."""
-    uses = {each.components_sha256 for each in recording.artifact_uses if each.components_sha256}
-    return uses | {each.content_sha256 for each in (*recording.artifacts, *recording.documents)}
-
-
 def exported(torch: bytes) -> set[tuple[str, str, bytes]]:
     """Return the artifacts in torch's own container."""
     return {(each.artifact_type, each.cache_key, each.content) for each in read_artifacts(torch)}
@@ -153,15 +149,18 @@ class Trial:
         path.write_bytes(damage.done_to(original.data))
 
     def tried(self, name: str, operation: Callable[[], Any]) -> Any:
-        """Run an operation and time it; an error of ours is noted, and gives None."""
-        started = time.perf_counter()
+        """Run an operation and time it; an error of ours is noted, and gives None.
+
+        The time is that of the process, since other processes take some of the wall's. A hang is seen by the wall's.
+        """
+        started = time.process_time()
         try:
             return operation()
         except MegacacheError as error:
             self.facts["errors"].append(f"{name}: {type(error).__name__}")
             return None
         finally:
-            self.slowest_s = max(self.slowest_s, time.perf_counter() - started)
+            self.slowest_s = max(self.slowest_s, time.process_time() - started)
 
     def expect(self, is_right: bool, what: str) -> None:
         """Note what must not be."""

@@ -16,6 +16,9 @@ SEED = 20_241_128
 FLIPS, CUTS = 2000, 500
 PROCESSES = 2
 LIMIT_S = 5.0
+"""Of the processor."""
+
+TESTS = Path(__file__).parents[1]
 PROGRAM = Path(__file__).with_name("corruption.py")
 
 
@@ -38,7 +41,7 @@ def processes(real, tmp_path_factory):
     folder = tmp_path_factory.mktemp("trials")
     files = [(folder / f"{first}.out", folder / f"{first}.err") for first in range(PROCESSES)]
     memory = Path("/dev/shm")  # noqa: S108  # Each process makes a directory of its own there.
-    variables = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    variables = {**os.environ, "PYTHONPATH": f"{TESTS.parent}:{TESTS}"}
     if os.access(memory, os.W_OK):
         variables["TMPDIR"] = str(memory)
     started = []
@@ -75,7 +78,8 @@ def test_nothing_is_read_that_was_not_written(trials, figures):
 
 
 def test_nothing_takes_more_than_five_seconds(trials):
-    assert max(each["slowest_s"] for each in trials) < LIMIT_S
+    slowest = max(trials, key=lambda each: each["slowest_s"])
+    assert slowest["slowest_s"] < LIMIT_S, f"seed {SEED}: {slowest}"
 
 
 def test_damage_is_told_by_errors_of_ours(trials):
