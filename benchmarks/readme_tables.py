@@ -5,7 +5,8 @@
 
 The first runs benchmarks, all but the soak by default; the second runs the tests of `tests/reliability`, by default, or
 the fuzzer. Each result is kept in `measured.json` under its name, where it replaces the one before, and both tables are
-written anew from that, between their comments in README.md. It ends with 1 if a promise is missed or a test fails.
+written anew from that, between their comments in README.md. It ends with 1 if a promise is missed or the fuzzer finds
+something, which the tables then say. If a test fails, nothing is kept of that run, and it ends with pytest's code.
 """
 
 from __future__ import annotations
@@ -89,7 +90,11 @@ def run_benchmark(name: str, file: Path) -> int:
 
 
 def run_reliability(name: str, file: Path) -> int:
-    """Run the tests of reliability, or the fuzzer, keep what they counted, and return the exit code."""
+    """Run the tests of reliability, or the fuzzer, keep what they counted, and return the exit code.
+
+    The fuzzer counts its findings, so that its figures are kept whatever it found. Tests that failed count for nothing:
+    a test that ended early has no figures, or those of another run.
+    """
     tests = HERE.parent / "tests"
     if name == FUZZ:
         minutes = os.environ.get("FUZZ_MINUTES", "10")
@@ -97,6 +102,9 @@ def run_reliability(name: str, file: Path) -> int:
     else:
         command = ["-m", "pytest", "-q", str(tests / "reliability"), "--reliability-figures", str(file)]
     done = subprocess.run([sys.executable, *command], check=False, cwd=HERE.parent)
+    if name == TESTS and done.returncode:
+        print(f"the {name} ended with {done.returncode}: nothing of this run is kept", file=sys.stderr)
+        sys.exit(done.returncode)
     if not file.exists():
         sys.exit(f"the {name} ended with {done.returncode} and counted nothing")
     found = json.loads(file.read_text(encoding="utf-8"))

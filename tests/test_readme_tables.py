@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -103,6 +104,23 @@ def test_a_run_replaces_what_the_same_run_measured_before(tables, tmp_path, monk
     assert tables.tables()["reliability"].endswith("Not run yet: tests, fuzz.")
     tables.keep("reliability", "tests", {"kill": {"kills": 1234, "saves_lost": 0}})
     assert cells(tables.tables()["reliability"])[2:] == [["kill", "kills 1,234, saves lost 0"]]
+
+
+@pytest.mark.parametrize(("name", "code", "is_kept"), [("tests", 0, True), ("tests", 1, False), ("fuzz", 1, True)])
+def test_of_tests_that_failed_nothing_is_kept(tables, tmp_path, monkeypatch, name, code, is_kept):
+    def run(command, **_):
+        counted = [] if name == "fuzz" else {"kill": {"lost": 1}}
+        Path(command[-1]).write_text(json.dumps(counted), encoding="utf-8")
+        return subprocess.CompletedProcess(command, code)
+
+    monkeypatch.setattr(tables, "MEASURED", tmp_path / "measured.json")
+    monkeypatch.setattr(tables.subprocess, "run", run)
+    try:
+        ended = tables.run_reliability(name, tmp_path / "result.json")
+    except SystemExit as error:
+        ended = error.code
+    assert ended == code
+    assert (name in tables.kept().get("reliability", {})) == is_kept
 
 
 def test_a_readme_without_a_place_for_a_table_is_told(tables):

@@ -18,6 +18,7 @@ from random import Random
 from reliability.writings import WRITINGS, Aftermath, Writing
 
 from megacache.bundle import Bundle, connection
+from megacache.errors import MegacacheError
 
 JOURNAL_MAGIC = bytes.fromhex("d9d505f920a163d7")
 """How a journal begins that has to be rolled back; before, it is zeros. Source: sqlite.org/fileformat2.html, 3."""
@@ -112,7 +113,7 @@ class Campaign:
                 killed.wait_for_journal(PATIENCE_SAVES * self._save_s)
                 time.sleep(later_s)
 
-        return {"is_aimed": later_s is not None, **self._kill(kill_number, wait)}
+        return self._kill(kill_number, wait)
 
     def _kill(self, kill_number: int, wait: Callable[[Killed], object]) -> dict[str, object]:
         place = self._writing.place(kill_number)
@@ -122,11 +123,21 @@ class Campaign:
         wait(killed)
         returned = killed.kill()
         cut_off = max(returned, default=first - 1) + 1
-        found = self._put_right(self._writing.file(place, cut_off), by_writer=kill_number % 2 == 1)
-        self._held[place] = self._all_held(place, {*returned, cut_off})
+        found = self._looked_into(place, returned, cut_off, by_writer=kill_number % 2 == 1)
         after = Aftermath(before, returned, cut_off, self._held[place])
         lost, strange = self._writing.lost(after), self._writing.strange(after)
         return {"returned": len(returned), "lost": sorted(lost), "strange": sorted(strange), **found}
+
+    def _looked_into(self, place: Path, returned: set[int], cut_off: int, *, by_writer: bool) -> dict[str, object]:
+        """Put right what a killed process left, and note what it holds; what is not whole holds nothing."""
+        found: dict[str, object] = {"is_hot": False, "is_rolled_back": False, "broken": None}
+        self._held[place] = set()
+        try:
+            found |= self._put_right(self._writing.file(place, cut_off), by_writer=by_writer)
+            self._held[place] = self._all_held(place, {*returned, cut_off})
+        except (AssertionError, MegacacheError) as error:
+            found["broken"] = f"{type(error).__name__}: {error}"
+        return found
 
     def _before(self, place: Path) -> set[int]:
         """Return what the bundle holds: from the last look at it, if there was one."""
@@ -144,7 +155,7 @@ class Campaign:
     def _put_right(self, file: Path, *, by_writer: bool) -> dict[str, object]:
         """Let a writer or a reader be the first to open what a killed process left, and say what that did."""
         if not file.exists():
-            return {"is_hot": False, "is_rolled_back": False}
+            return {}
         journal = Path(f"{file}-journal")
         is_hot, digest = _is_hot(journal), _digest(file)
         if by_writer:
@@ -169,11 +180,14 @@ def _digest(file: Path) -> str:
 
 
 def main(kind: str, kill_count: int, seed: int, folder: Path) -> None:
-    """Kill so many times, and print what was found after each."""
+    """Kill so many times, and print what was found after each; nobody can write into what is broken."""
     campaign = Campaign(WRITINGS[kind](folder), seed)
     campaign.calibrate()
     for kill_number in range(1, kill_count + 1):
-        print(json.dumps(campaign.kill(kill_number)), flush=True)
+        found = campaign.kill(kill_number)
+        print(json.dumps(found), flush=True)
+        if found["broken"]:
+            return
 
 
 if __name__ == "__main__":

@@ -22,24 +22,26 @@ from megacache.errors import MegacacheError
 OWN_NUMBERS = 10_000
 """From this number times that of the writer on, counted from 1, the saves of a writer are its own."""
 
+NO_ANSWER = json.dumps(
+    {"numbers": [], "new_count": 0, "read_count": 0, "gone": [], "errors": ["it ended without an answer"]}
+)
+"""Of a writer or a reader that ended by itself."""
+
 
 def write(path: Path, writer: int, duration_s: float) -> dict[str, object]:
-    """Save over and over, and return the numbers that were saved, what was new, and how long each save took."""
-    numbers, new_count, durations_s, errors = [], 0, [], []
+    """Save over and over, and return the numbers that were saved, and what was new."""
+    numbers, new_count, errors, turn = [], 0, [], 0
     end = time.monotonic() + duration_s
-    while not durations_s or time.monotonic() < end:
-        turn = len(durations_s)
+    while not turn or time.monotonic() < end:
         number = turn // 2 + (OWN_NUMBERS * writer if turn % 2 else 0)
-        begun = time.monotonic()
         try:
             with Bundle.open_or_create(path) as bundle:
                 new_count += bundle.append(*save_of(number)).new_artifact_count
             numbers.append(number)
         except MegacacheError as error:
             errors.append(f"{type(error).__name__}: {error}")
-        durations_s.append(time.monotonic() - begun)
-    longest_s = max(durations_s)
-    return {"numbers": numbers, "new_count": new_count, "longest_s": longest_s, "errors": errors}
+        turn += 1
+    return {"numbers": numbers, "new_count": new_count, "errors": errors}
 
 
 def read(path: Path, duration_s: float) -> dict[str, object]:
@@ -61,7 +63,7 @@ def at_once(works: list[Callable[[], dict[str, object]]]) -> list[dict[str, obje
     told = []
     for process_id, listening in started:
         with os.fdopen(listening, "rb") as answer:
-            told.append(json.loads(answer.read() or b'{"errors": ["it ended without an answer"]}'))
+            told.append(json.loads(answer.read() or NO_ANSWER))
         os.waitpid(process_id, 0)
     return told
 

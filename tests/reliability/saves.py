@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from random import Random
 
 from made_rows import artifact_of, document_of, session_of, use_of
 
 from megacache.bundle import Bundle
+from megacache.errors import MegacacheError
 from megacache.model import Artifact
 from megacache.recording import Recording
 from samples import START, Contents, system
@@ -57,6 +59,30 @@ def numbers_in(bundle: Bundle, size_bytes: int = 2_000) -> set[int]:
         rows, wanted = getattr(held, table), {repr(row) for each in saved for row in getattr(each, table)}
         assert sorted(map(repr, rows)) == sorted(wanted), f"{table}: {len(rows)} rows instead of {len(wanted)}"
     return numbers
+
+
+def whole_in(path: Path, size_bytes: int = 2_000) -> set[int]:
+    """Return the numbers of the saves of which every row and content is there, whatever else there is or is not.
+
+    Args:
+        path: The bundle; one that cannot be read holds nothing.
+        size_bytes: As `save_of` took it.
+    """
+    try:
+        with Bundle.open(path) as bundle:
+            report, held = bundle.verify(), bundle.recording()
+    except MegacacheError:
+        return set()
+    rows = {repr(row) for table in TABLES for row in getattr(held, table)}
+    rows -= set(map(repr, (*report.lost_artifacts, *report.lost_documents)))
+    numbers = {int(each.session_id.removeprefix("save-")) for each in held.sessions}
+    return {each for each in numbers if rows_of(each, size_bytes) <= rows}
+
+
+def rows_of(number: int, size_bytes: int = 2_000) -> set[str]:
+    """Return all rows of a save, each as one text."""
+    recording, _ = save_of(number, size_bytes)
+    return {repr(row) for table in TABLES for row in getattr(recording, table)}
 
 
 def session_id_of(number: int) -> str:

@@ -24,12 +24,14 @@ def found(request, programs, tmp_path):
 
 @pytest.mark.parametrize(("found", "expected"), ERRORS.items(), ids=ERRORS, indirect=["found"])
 def test_what_was_saved_stays_and_the_next_save_works_when_there_is_room(found, expected, figures):
+    returned = {*found["returned"]}
+    lost = sorted(returned - ({*found["left"]} & {*found["again"]}))
+    figures("full disk", disks=1, saves_that_had_returned=len(returned), lost=len(lost))
+    assert not lost, f"saves that had returned are gone: {lost}"
     assert found["error"] == expected[0]
     assert found["message"].endswith(expected[1])
     assert found["left"] == found["returned"]
     assert found["again"] == [*found["returned"], len(found["returned"])]
-    lost = len({*found["returned"]} - {*found["again"]})
-    figures("full disk", disks=1, saves_that_had_returned=len(found["returned"]), lost=lost)
 
 
 @pytest.mark.parametrize("found", ["no room", "file size"], indirect=True)

@@ -35,7 +35,6 @@ def test_whatever_had_returned_is_there_and_what_was_cut_off_is_there_whole_or_n
     found = kills[kind]
     lost = {at: each["lost"] for at, each in enumerate(found, 1) if each["lost"]}
     strange = {at: each["strange"] for at, each in enumerate(found, 1) if each["strange"]}
-    assert (len(found), lost, strange) == (KILL_COUNT, {}, {}), f"seed {SEED}"
     figures(
         "kill",
         kills=len(found),
@@ -44,6 +43,10 @@ def test_whatever_had_returned_is_there_and_what_was_cut_off_is_there_whole_or_n
         saves_that_had_returned=sum(each["returned"] for each in found),
         lost=sum(map(len, lost.values())),
     )
+    assert not lost, f"saves that are gone, by the kill, seed {SEED}: {lost}"
+    assert not strange, f"saves that cannot be there, by the kill, seed {SEED}: {strange}"
+    assert [each["broken"] for each in found if each["broken"]] == [], f"seed {SEED}"
+    assert len(found) == KILL_COUNT, f"seed {SEED}"
 
 
 def test_the_kills_meet_every_part_of_a_save(kills):
@@ -52,7 +55,7 @@ def test_the_kills_meet_every_part_of_a_save(kills):
     before_any_change = sum(not each["is_hot"] for each in found)
     changed = sum(each["is_rolled_back"] for each in found)
     journaled = sum(each["is_hot"] for each in found)
-    # A quarter was measured to leave a hot journal, a fifth a file that SQLite had begun to change.
+    # A seventh to a fifth was measured to leave a hot journal, most of these a file that SQLite had begun to change.
     assert journaled >= 20, f"seed {SEED}"
     assert changed >= 10, f"seed {SEED}"
     assert before_any_change >= 50, f"seed {SEED}"
