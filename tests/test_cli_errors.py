@@ -1,7 +1,10 @@
 """The command, when something is wrong: what is refused, what the message says, and the exit code."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -106,3 +109,119 @@ def test_a_merge_that_fails_names_what_is_in_already(bundle, damaged, tmp_path):
     said = run("merge", into, bundle, damaged, expect=1).stderr
     assert f"; {into} has all of {bundle} already, and nothing else was added" in said
     assert run_json("ls", into)["artifacts"] == run_json("ls", bundle)["artifacts"]
+
+
+# -- what is named -----------------------------------------------------------------------------------------------------
+
+
+COMMANDS = [
+    ("ls", "FILE"),
+    ("show", "FILE", "0/0"),
+    ("tree", "FILE"),
+    ("verify", "FILE"),
+    ("html", "FILE"),
+    ("diff", "FILE", "BUNDLE"),
+    ("diff", "BUNDLE", "FILE"),
+    ("prune", "FILE", "--unused"),
+    ("compact", "FILE"),
+    ("repair", "FILE", "OUT"),
+    ("merge", "OUT", "FILE"),
+    ("merge", "FILE", "BUNDLE"),
+    ("import", "FILE", "OUT"),
+    ("import", "BUNDLE", "-o", "FILE"),
+    ("export", "FILE", "-o", "OUT"),
+    ("sign", "BUNDLE", "--key", "FILE"),
+    ("verify", "BUNDLE", "--signed", "--key", "FILE"),
+    ("trust", "FILE"),
+]
+
+
+def filled(arguments: tuple[str, ...], **paths: Path) -> list[str]:
+    return [str(paths.get(each, each)) for each in arguments]
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_a_pipe_is_refused_and_not_waited_for(bundle, tmp_path, arguments):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    command = filled(arguments, FILE=pipe, BUNDLE=bundle, OUT=tmp_path / "out.megacache")
+    assert f"megacache: {pipe} is a pipe, not a file: " in run(*command, expect=2).stderr
+
+
+@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+def test_an_unreadable_file_is_left_to_whoever_reads_it(bundle, tmp_path, arguments, monkeypatch):
+    """Typer asks `os.access`, and would answer in words of its own."""
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    command = filled(arguments, FILE=bundle, BUNDLE=bundle, OUT=tmp_path / "out.megacache")
+    said = CliRunner().invoke(app, command, catch_exceptions=False).stderr
+    assert "not readable" not in said
+    assert "Usage:" not in said
+
+
+def test_an_export_may_go_into_a_device(bundle):
+    run("export", bundle, "-o", "/dev/null")
+
+
+def test_verify_of_a_cut_file_speaks_json(bundle):
+    os.truncate(bundle, bundle.stat().st_size // 2)
+    result = run("verify", bundle, "--json", expect=1)
+    document = json.loads(result.stdout)
+    assert (document["path"], document["is_ok"]) == (str(bundle), False)
+    assert document["problems"]
+    assert document["size_bytes"] == bundle.stat().st_size
+    assert result.stderr.startswith("megacache: ")
+
+
+@pytest.mark.parametrize("command", ["ls", "tree", "show", "export"])
+def test_whoever_meets_damage_ends_with_1(bundle, tmp_path, command):
+    os.truncate(bundle, bundle.stat().st_size // 2)
+    more = {"show": ["0/0"], "export": ["-o", tmp_path / "x"]}.get(command, [])
+    assert "megacache: " in run(command, bundle, *more, expect=1).stderr
+
+
+def test_import_names_the_file_and_what_to_do(bundle, tmp_path):
+    into, file, notes = tmp_path / "z.megacache", tmp_path / "cut.bin", tmp_path / "notes.txt"
+    run("export", bundle, "-o", file)
+    os.truncate(file, file.stat().st_size - 5)
+    notes.write_text("these are notes, and long enough to be no container")
+    said = run("import", file, into, expect=1).stderr
+    assert said.startswith(f"megacache: {file}: ")
+    assert "save them again" in said
+    assert f"megacache merge {into} {bundle}" in run("import", bundle, into, expect=2).stderr
+    assert "name what torch.compiler.save_cache_artifacts()" in run("import", notes, into, expect=2).stderr
+    assert not into.exists()
+
+
+def test_a_folder_is_no_bundle_and_a_next_step_is_named(tmp_path):
+    assert "is a directory, not a bundle: name a *.megacache file" in run("verify", tmp_path, expect=2).stderr
+
+
+def test_export_refuses_a_key_that_nothing_has(bundle, tmp_path):
+    file = tmp_path / "torch.bin"
+    assert "has the key nope: " in run("export", bundle, "-o", file, "--key", "nope", expect=2).stderr
+    key = next(each["cache_key"] for each in run_json("ls", bundle)["artifacts"] if each["artifact_type"] == "inductor")
+    assert f"has the key {key}" in run("export", bundle, "-o", file, "--key", key, "--type", "pgo", expect=2).stderr
+    assert not file.exists()
+    run("export", bundle, "-o", file, "--key", key)
+
+
+# -- what is printed ---------------------------------------------------------------------------------------------------
+
+
+def shell(line: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["/bin/bash", "-c", f"set -o pipefail; {line}"], capture_output=True, text=True, check=False, cwd=HOUSE
+    )
+
+
+@pytest.mark.parametrize("more", ["", "--json"])
+def test_a_full_disk_for_the_output_is_one_message(bundle, more):
+    done = shell(f"{sys.executable} -m megacache ls {bundle} {more} > /dev/full")
+    assert done.returncode == 2
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("megacache: cannot print: No space left on device; ")
+
+
+def test_a_reader_that_has_enough_is_no_error(bundle):
+    done = shell(f"for _ in 1 2 3; do {sys.executable} -m megacache ls {bundle} --json | head -1; done")
+    assert (done.stdout, done.stderr) == ("{\n" * 3, "")

@@ -13,7 +13,7 @@ from hashlib import sha256 as hash_of
 from megacache.bundle.artifact_types import check_types
 from megacache.bundle.torch_artifacts.rows import TorchRows
 from megacache.bundle.torch_format import TorchArtifact, read_artifacts, write_artifacts
-from megacache.errors import NotABundleError
+from megacache.errors import NotABundleError, UsageError
 from megacache.explain.systems import UNKNOWN_SYSTEM_ID
 from megacache.model import ARTIFACT_TYPES, Artifact, SessionInfo
 from megacache.recording import Recording
@@ -82,17 +82,23 @@ def exported(recording: Recording, types: Collection[str] | None, keys: Collecti
         Bytes that `torch.compiler.load_cache_artifacts` takes. A key with several contents keeps all, oldest first.
 
     Raises:
-        UsageError: When a type is none.
+        UsageError: When a type is none, or no artifact of these types has one of the keys.
         CorruptBundleError: When a content is damaged.
         ArtifactNotFoundError: When a content is missing.
     """
     check_types(types or (), recording)
     wanted = ARTIFACT_TYPES if types is None else types
-    chosen = (
+    chosen = [
         each
         for each in recording.artifacts
         if each.artifact_type in wanted and (keys is None or each.cache_key in keys)
-    )
+    ]
+    absent = sorted(set(keys or ()) - {each.cache_key for each in chosen})
+    if absent:
+        raise UsageError(
+            f"no artifact to export has the key {', '.join(absent)}: give whole keys, of types that torch knows; "
+            "`megacache ls --json` and `tables.artifacts` show them"
+        )
     return write_artifacts(
         TorchArtifact(each.artifact_type, each.cache_key, recording.read(each.content_sha256)) for each in chosen
     )

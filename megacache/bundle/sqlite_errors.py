@@ -60,7 +60,7 @@ def named(error: sqlite3.Error, path: Path, *, is_creating: bool, waited_s: floa
     """
     code, file = code_of(error), str(path)
     if path.is_dir():
-        return NotABundleError(f"{path} is a directory, not a bundle", path=file)
+        return NotABundleError(f"{path} is a directory, not a bundle: name a *.megacache file", path=file)
     if code == "SQLITE_NOTADB":
         return NotABundleError(f"{path} is not a megacache bundle: name a *.megacache file", path=file)
     if code.startswith("SQLITE_CORRUPT") or "decode to UTF-8" in str(error):

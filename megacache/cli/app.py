@@ -6,6 +6,7 @@ Layer: faces.
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
@@ -17,6 +18,7 @@ from typer.core import TyperGroup
 
 from megacache import __version__
 from megacache.bundle import plain_file
+from megacache.cli.paths import source
 from megacache.errors import CorruptBundleError, MegacacheError, UsageError
 
 FINDING = 1
@@ -56,7 +58,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-BundlePath = Annotated[Path, typer.Argument(metavar="BUNDLE", help="A bundle file, *.megacache.", show_default=False)]
+BundlePath = Annotated[Path, source("BUNDLE", "A bundle file, *.megacache.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document instead of text.")]
 
 
@@ -94,8 +96,26 @@ def print_lines(*lines: str) -> None:
 
     Args:
         *lines: Lines without their line ends.
+
+    Raises:
+        BrokenPipeError: When nobody reads any more.
+        UsageError: When they cannot be written.
     """
-    sys.stdout.write("".join(f"{line}\n" for line in lines))
+    try:
+        sys.stdout.write("".join(f"{line}\n" for line in lines))
+        sys.stdout.flush()  # here, where what goes wrong can still be told
+    except BrokenPipeError:
+        raise  # the reader has enough, and typer ends without a word
+    except OSError as error:
+        _discard_output()
+        raise UsageError(f"cannot print: {error.strerror}; send the output elsewhere, or free some room") from error
+
+
+def _discard_output() -> None:
+    """Point the standard output nowhere, or Python would fail once more when it ends, and say so."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
 
 
 def print_json(document: object) -> None:

@@ -25,13 +25,16 @@ _SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)\s*(?P<unit>[A-Za-z]*)")
 def prune(
     bundle: BundlePath,
     sessions: Annotated[
-        list[str] | None, typer.Option("--session", help="Remove the session with this id; may be given several times.")
+        list[str] | None,
+        typer.Option("--session", metavar="ID", help="Remove the session with this id; may be given several times."),
     ] = None,
     kept_sessions: Annotated[
-        list[str] | None, typer.Option("--keep-session", help="Remove all sessions but this one; several may be given.")
+        list[str] | None,
+        typer.Option("--keep-session", metavar="ID", help="Remove all sessions but this one; several may be given."),
     ] = None,
     types: Annotated[
-        list[str] | None, typer.Option("--type", help="Remove the artifacts of this type; may be given several times.")
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Remove the artifacts of this type; may be given several times."),
     ] = None,
     older_than_days: Annotated[
         float | None, typer.Option("--older-than", metavar="DAYS", help="Remove sessions that began earlier.")

@@ -25,7 +25,8 @@ from megacache.cli.app import (
     print_lines,
     print_report,
 )
-from megacache.errors import UsageError
+from megacache.cli.paths import source, source_option, target_option
+from megacache.errors import CorruptBundleError, UsageError
 
 if TYPE_CHECKING:
     from megacache.bundle.cache_dir import CacheDir
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from megacache.bundle.listing import Listing
     from megacache.recording import Recorded
 
-OtherPath = Annotated[Path, typer.Argument(metavar="OTHER", help="The bundle to compare with.", show_default=False)]
+OtherPath = Annotated[Path, source("OTHER", "The bundle to compare with.")]
 Name = Annotated[
     str,
     typer.Argument(
@@ -43,7 +44,13 @@ Name = Annotated[
     ),
 ]
 Page = Annotated[
-    Path | None, typer.Option("--output", "-o", help="The page to write; by default the bundle's name with .html.")
+    Path | None,
+    target_option(
+        "--output",
+        "-o",
+        metavar="PAGE",
+        help_text="The page to write; by default the bundle's name with .html. One that is there is replaced.",
+    ),
 ]
 KeepHome = Annotated[bool, typer.Option("--keep-home", help="Leave home directories as they are, instead of ~.")]
 KeepEnvironment = Annotated[
@@ -55,7 +62,9 @@ Signed = Annotated[
 ]
 Keys = Annotated[
     list[Path] | None,
-    typer.Option("--key", metavar="NAME.pub", help="A key to trust instead of your list; may be given several times."),
+    source_option(
+        "--key", metavar="NAME.pub", help_text="A key to trust instead of your list; may be given several times."
+    ),
 ]
 
 
@@ -71,7 +80,7 @@ def torchs_own(path: Path) -> CompiledFile | CacheDir | None:
     Raises:
         BundleError: When it is damaged; see `errors`.
     """
-    from megacache.bundle.plain_file import is_database
+    from megacache.bundle.file_kind import is_database
 
     if is_database(path):
         return None
@@ -178,8 +187,14 @@ def verify(bundle: BundlePath, signed: Signed = False, keys: Keys = None, as_jso
 
     if keys and not signed:
         raise UsageError("--key says whose signature --signed asks for: give both")
-    with Bundle.open(bundle) as opened:
-        report = opened.verify()
+    try:
+        with Bundle.open(bundle) as opened:
+            report = opened.verify()
+    except CorruptBundleError as error:
+        if as_json:  # a script finds the same keys, however damaged the file is
+            problems = error.problems or (str(error),)
+            print_json({"path": bundle, "is_ok": False, "problems": problems, "size_bytes": bundle.stat().st_size})
+        raise
     if not signed:
         print_report(report, as_json=as_json)
         is_ok = report.is_ok

@@ -6,6 +6,7 @@ Layer: faces. `verify --signed` is beside `verify`.
 from __future__ import annotations
 
 import getpass
+import os
 import socket
 from pathlib import Path
 from typing import Annotated
@@ -13,25 +14,32 @@ from typing import Annotated
 import typer
 
 from megacache.cli.app import AsJson, BundlePath, app, print_json, print_lines
+from megacache.cli.paths import source, source_option, target_option
 from megacache.errors import CorruptBundleError, UsageError
 
 KeyOutput = Annotated[
-    Path, typer.Option("--output", "-o", metavar="NAME", help="The private key's file; the public one is NAME.pub.")
+    Path,
+    target_option("--output", "-o", metavar="NAME", help_text="The private key's file; the public one is NAME.pub."),
 ]
 Comment = Annotated[
-    str | None, typer.Option("--comment", help="Whose key it is, for people; by default user@host.", show_default=False)
+    str | None,
+    typer.Option(
+        "--comment", metavar="TEXT", help="Whose key it is, for people; by default user@host.", show_default=False
+    ),
 ]
 Passphrase = Annotated[bool, typer.Option("--passphrase", help="Ask for a passphrase to encrypt the private key with.")]
 PrivateKeyPath = Annotated[
-    Path, typer.Option("--key", metavar="NAME", help="The private key, as keygen wrote it.", show_default=False)
+    Path, source_option("--key", metavar="NAME", help_text="The private key, as keygen wrote it.")
 ]
 Signer = Annotated[
     str | None,
-    typer.Option("--signer", help="Who signs, for people; by default the key's comment.", show_default=False),
+    typer.Option(
+        "--signer", metavar="TEXT", help="Who signs, for people; by default the key's comment.", show_default=False
+    ),
 ]
 TrustedKey = Annotated[
     str | None,
-    typer.Argument(metavar="[NAME.pub]", help="A public key; to remove one also its fingerprint.", show_default=False),
+    source("[NAME.pub]", "A public key; to remove one also its fingerprint."),
 ]
 Remove = Annotated[bool, typer.Option("--remove", help="Trust this key no longer.")]
 
@@ -46,7 +54,7 @@ def keygen(
     """Make a pair of keys to sign bundles with: NAME, which is secret, and NAME.pub, which others trust."""
     from megacache.trust.keys import PrivateKey
 
-    key = PrivateKey.generate(f"{getpass.getuser()}@{socket.gethostname()}" if comment is None else comment)
+    key = PrivateKey.generate(f"{_user()}@{socket.gethostname()}" if comment is None else comment)
     secret = typer.prompt("Passphrase", hide_input=True, confirmation_prompt=True, err=True) if passphrase else None
     key.write(output, secret)
     public = f"{output}.pub"
@@ -103,6 +111,16 @@ def _refuse_damaged(bundle: Path) -> None:
         report = opened.verify()
     if not report.is_ok:
         raise CorruptBundleError(f"nothing was signed: {report}", path=str(bundle), problems=report.problems)
+
+
+def _user() -> str:
+    """Return what the user is called; one whom the system does not list, as in a container, by the number."""
+    from megacache.trust.doubts import user
+
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # the one before Python 3.13, the other since
+        return user(os.geteuid())
 
 
 def _added(name: str) -> str:

@@ -21,29 +21,33 @@ from megacache.cli.app import (
     read_file,
     write_file,
 )
-from megacache.errors import NotABundleError, UsageError
+from megacache.cli.paths import source, source_option, target_option
+from megacache.errors import CorruptBundleError, NotABundleError, UsageError
 from megacache.views.units import count, format_bytes
 
 Target = Annotated[
     Path,
-    typer.Argument(metavar="INTO", help="The bundle that grows; it is made if it is not there.", show_default=False),
+    source("INTO", "The bundle that grows; it is made if it is not there."),
 ]
-NewBundle = Annotated[
-    Path, typer.Argument(metavar="OUT", help="The new bundle; nothing may be there yet.", show_default=False)
-]
-Sources = Annotated[list[Path], typer.Argument(metavar="FROM...", help="Bundles to take from.", show_default=False)]
+NewBundle = Annotated[Path, source("OUT", "The new bundle; nothing may be there yet.")]
+Sources = Annotated[list[Path], source("FROM...", "Bundles to take from.")]
 Foreign = Annotated[
     list[Path],
-    typer.Argument(
-        metavar="FROM... [BUNDLE]",
-        help="A file of save_cache_artifacts(), logs of TORCH_TRACE, or compiled artifacts; then the bundle.",
-        show_default=False,
+    source(
+        "FROM... [BUNDLE]",
+        "A file of save_cache_artifacts(), logs of TORCH_TRACE, or compiled artifacts; then the bundle.",
     ),
 ]
 OutputOrLast = Annotated[
-    Path | None, typer.Option("--output", "-o", help="The bundle, instead of the last argument.", show_default=False)
+    Path | None,
+    source_option("--output", "-o", metavar="BUNDLE", help_text="The bundle, instead of the last argument."),
 ]
-Output = Annotated[Path, typer.Option("--output", "-o", help="The file to write.", show_default=False)]
+Output = Annotated[
+    Path,
+    target_option(
+        "--output", "-o", metavar="FILE", help_text="The file to write; one that is there is replaced, but no bundle."
+    ),
+]
 
 
 @app.command()
@@ -113,10 +117,12 @@ def export(
     bundle: BundlePath,
     output: Output,
     types: Annotated[
-        list[str] | None, typer.Option("--type", help="Only this artifact type; may be given several times.")
+        list[str] | None,
+        typer.Option("--type", metavar="TYPE", help="Only this artifact type; may be given several times."),
     ] = None,
     keys: Annotated[
-        list[str] | None, typer.Option("--key", help="Only this cache key; may be given several times.")
+        list[str] | None,
+        typer.Option("--key", metavar="KEY", help="Only this whole cache key; may be given several times."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -167,13 +173,24 @@ def import_artifacts(file: Path, output: Path, *, as_json: bool) -> None:
         BundleError: When the bundle cannot be written; see `errors`.
     """
     from megacache.bundle import Bundle
+    from megacache.bundle.file_kind import is_database
 
+    if is_database(file):
+        raise UsageError(f"{file} is a bundle already: add it with megacache merge {output} {file}")
     try:
         made = Bundle.from_torch(read_file(file), output)
     except NotABundleError as error:
         if error.path:  # it is the bundle that is none
             raise
-        raise UsageError(f"{file} is neither torch's cache artifacts nor a log of TORCH_TRACE") from error
+        message = (
+            f"{file} is neither torch's cache artifacts nor a log of TORCH_TRACE: name what "
+            "torch.compiler.save_cache_artifacts(), CompiledArtifact.save or TORCH_TRACE wrote"
+        )
+        raise UsageError(message) from error
+    except CorruptBundleError as error:
+        if error.path:
+            raise
+        raise CorruptBundleError(f"{file}: {error}", path=str(file), problems=error.problems) from error
     with made:
         artifact_count, size_bytes = len(made.recording().artifacts), made.size_bytes
     if as_json:
