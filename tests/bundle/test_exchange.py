@@ -68,8 +68,13 @@ def test_another_file_joins_it(imported):
 def test_types_and_keys_choose(imported):
     assert {each.artifact_type for each in read_artifacts(imported.to_torch(types=["pgo"]))} == {"pgo"}
     assert read_artifacts(imported.to_torch(keys=["akey"])) == [ARTIFACTS[2]]
-    assert read_artifacts(imported.to_torch(types=["pgo"], keys=["akey"])) == []
     assert imported.to_torch(types="pgo") == imported.to_torch(types=["pgo"])  # one name, not its letters
+
+
+def test_a_key_that_nothing_to_export_has_is_named(imported):
+    for chosen in ({"keys": ["nope"]}, {"types": ["pgo"], "keys": ["akey"]}):
+        with pytest.raises(UsageError, match=f"no artifact to export has the key {chosen['keys'][0]}: give whole keys"):
+            imported.to_torch(**chosen)
 
 
 def test_a_type_that_is_none_is_named(imported):
