@@ -1,8 +1,10 @@
 """The commands about trust: keygen, sign, trust, verify --signed; and what merge and import say of what they took."""
 
+import getpass
 import json
 import os
 import shutil
+import socket
 import stat
 from pathlib import Path
 
@@ -60,6 +62,17 @@ def test_keygen_replaces_nothing(key):
     before = key.read_bytes()
     assert "a key is never replaced" in run("keygen", "-o", key, expect=2).stderr
     assert key.read_bytes() == before
+
+
+@pytest.mark.parametrize("error", [KeyError("getpwuid(): uid not found"), OSError("No username set")])
+def test_keygen_names_a_user_whom_the_system_does_not_list_by_the_number(tmp_path, monkeypatch, error):
+    def nobody() -> str:
+        raise error
+
+    monkeypatch.setattr(getpass, "getuser", nobody)
+    monkeypatch.setattr(os, "geteuid", lambda: 3_999_999_999)
+    run("keygen", "-o", tmp_path / "mine")
+    assert f" user 3999999999@{socket.gethostname()}" in (tmp_path / "mine.pub").read_text()
 
 
 def test_a_passphrase_is_asked_for_twice_and_again_to_sign(tmp_path, bundle):

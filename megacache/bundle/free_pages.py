@@ -22,13 +22,15 @@ from megacache.bundle.open_file import OpenFile
 from megacache.errors import CorruptBundleError
 
 _FIRST_PAGE_AT = 32
+_FILLER_BYTES = 16 << 20
+"""The most that one row takes in the place of unused pages: as much as a frame."""
 
 
 def check(connection: sqlite3.Connection, path: Path) -> None:
     """Refuse to write to a bundle whose free pages may be in use.
 
     It costs as much as there are unused pages. Where one is not zero, as another writer may leave it, SQLite looks
-    through the whole file.
+    through the whole file; then all are written over with zeros, so that the next save need not look again.
 
     Args:
         connection: The bundle's, which holds the write lock.
@@ -45,6 +47,21 @@ def check(connection: sqlite3.Connection, path: Path) -> None:
         message = f"{path} is damaged ({finding}), and a save could destroy more of it: nothing was changed"
         advice = "take another copy of it, or run `megacache repair`"
         raise CorruptBundleError(f"{message}; {advice}", path=str(path), problems=(str(finding),))
+    _clear(connection)
+
+
+def _clear(connection: sqlite3.Connection) -> None:
+    """Have SQLite write zeros over all unused pages: it uses them for rows, and deletes these by `secure_delete`.
+
+    It is part of the transaction. What a page held that was unused before need not come back when that is undone.
+    """
+    (page_size,) = connection.execute("PRAGMA page_size").fetchone()
+    (free_count,) = connection.execute("PRAGMA freelist_count").fetchone()
+    fitting = _FILLER_BYTES // page_size
+    sizes = [min(fitting, free_count - done) * page_size for done in range(0, free_count, fitting)]
+    statement = "INSERT INTO pack (raw_size_bytes, sha256, frame) VALUES (0, '', zeroblob(?))"
+    fillers = [connection.execute(statement, (size_bytes,)).lastrowid for size_bytes in sizes]
+    connection.executemany("DELETE FROM pack WHERE rowid = ?", [(each,) for each in fillers])
 
 
 def _are_sound(connection: sqlite3.Connection, path: Path) -> bool:

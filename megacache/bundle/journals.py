@@ -10,8 +10,8 @@ What SQLite does of its own accord passes: it makes a journal with the mode of i
 to the owner of the database; run by another of a team it stays that one's, whose group of the journal may be any. It
 notes no address in it, as a browser does in what it puts among the user's own files.
 
-Who is of a group tells the system's list of users. Of a user who may write by an access control list alone it tells
-nothing, so his journal is refused to the others.
+Who is in a group is told by the system's list of users. It tells nothing of a user who may write by an access control
+list alone: that one's journal is refused to the others.
 
 The check comes before SQLite's look. Who may create files there can still come in between: keep bundles that you save
 into in a directory of your own.

@@ -18,6 +18,7 @@ from megacache.bundle.journals import check_journals, roll_back
 from megacache.bundle.pages import Data
 from megacache.bundle.sqlite_errors import code_of
 from megacache.bundle.sqlite_file import connect, wait
+from megacache.errors import BundleError
 
 _UNREADABLE = ("SQLITE_NOTADB", "SQLITE_CORRUPT", "SQLITE_ERROR")
 """What SQLite says of a file that is damaged: there is no lock to be had on it, nor can anybody write it."""
@@ -40,9 +41,9 @@ def private_copy(path: Path) -> Iterator[Path]:
         BundleNotFoundError: When there is no file.
         BundleBusyError: When a writer held it too long.
         ForeignJournalError: When somebody else put a journal beside it.
-        BundleError: When it cannot be read or copied; see `errors`.
+        BundleError: When it cannot be read or copied, as for want of a temporary directory; see `errors`.
     """
-    with TemporaryDirectory(prefix="megacache-") as folder:
+    with _folder(path) as folder:
         copy = Path(folder) / "bundle"
         with translated(path):
             while not _is_copied(path, copy):
@@ -69,6 +70,15 @@ def data_of(copy: Path) -> Iterator[Data]:
             return
         with mmap(file.fileno(), 0, access=ACCESS_READ) as data:
             yield data
+
+
+def _folder(path: Path) -> TemporaryDirectory[str]:
+    try:
+        return TemporaryDirectory(prefix="megacache-")
+    except OSError as error:
+        reason = error.strerror or error
+        message = f"{path} cannot be copied to a temporary directory ({reason}): free some room there, or set TMPDIR"
+        raise BundleError(message, path=str(path)) from error
 
 
 def _is_copied(path: Path, copy: Path) -> bool:

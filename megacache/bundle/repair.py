@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from megacache.bundle import connection
+from megacache.bundle import connection, signatures
 from megacache.bundle.append import append
 from megacache.bundle.connection import Reader
 from megacache.bundle.packs import PackReader
 from megacache.bundle.private_copy import data_of, private_copy
 from megacache.bundle.rows import TABLES
 from megacache.bundle.salvaged_recording import SalvagedRecording, salvaged_recording
+from megacache.bundle.signatures import Signature
 from megacache.bundle.verify import problems_of
 from megacache.errors import BundleError, CorruptBundleError, NotABundleError
 from megacache.model import Artifact, Document
@@ -72,6 +73,8 @@ class RepairReport:
 def repair(path: Path, into: Path) -> RepairReport:
     """Write a new bundle of all that is whole in another one, however damaged that is. It is not changed.
 
+    The copy of a bundle that is whole has its signatures, too. Of a damaged one they would vouch for other rows.
+
     Args:
         path: A bundle, or what is left of it.
         into: The new bundle; nothing may be there.
@@ -83,14 +86,16 @@ def repair(path: Path, into: Path) -> RepairReport:
         NotABundleError: When nothing in the file is of a bundle.
         BundleError: When the file cannot be read, or the new one cannot be written; see `errors`.
     """
-    if into.exists():
+    with connection.translated(into):
+        is_there = into.exists()
+    if is_there:
         raise BundleError(f"{into} exists already: name another file for what is whole of {path}", path=str(into))
     with private_copy(path) as copy, data_of(copy) as data:
         problems = _problems(copy, path)
         salvaged = salvaged_recording(data, is_damaged=bool(problems))
         if problems and salvaged.is_empty:
             raise NotABundleError(f"there is nothing of a bundle in {path}: take another copy of it", path=str(path))
-        _write(into, salvaged)
+        _write(into, salvaged, () if problems else _signatures(copy))
     return RepairReport(
         path=path,
         into=into,
@@ -116,10 +121,18 @@ def _problems(copy: Path, path: Path) -> tuple[str, ...]:
         reader.close()
 
 
-def _write(into: Path, salvaged: SalvagedRecording) -> None:
+def _signatures(copy: Path) -> tuple[Signature, ...]:
+    try:
+        return signatures.signatures(copy)
+    except CorruptBundleError:  # They are rows that nothing proves; whatever these are, they vouch for nothing.
+        return ()
+
+
+def _write(into: Path, salvaged: SalvagedRecording, signed: tuple[Signature, ...]) -> None:
     connection.create(into, is_new=True)
     try:
         append(into, [(salvaged.recording, True)], salvaged.contents)
+        signatures.carry(signed, into)
     except BaseException:
         # Nobody else has it yet, and half of it is nothing to find tomorrow.
         into.unlink(missing_ok=True)

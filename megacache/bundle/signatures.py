@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator
+import sqlite3
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from operator import attrgetter
@@ -112,13 +113,32 @@ def add(path: Path, sign: Callable[[str], Signature]) -> Signature:
     """
     with writing(path) as connection:
         made = sign(rows_sha256(rows.read(connection, no_content, str(path))))
-        marks = ", ".join("?" * len(_COLUMNS))
-        statement = f"INSERT OR REPLACE INTO signature ({', '.join(_COLUMNS)}) VALUES ({marks})"  # noqa: S608  Our names.
-        connection.execute(statement, tuple(getattr(made, name) for name in _COLUMNS))
+        _put(connection, [made])
     return made
 
 
+def carry(found: Collection[Signature], into: Path) -> None:
+    """Give a bundle the signatures of another one, in one transaction; they are good where both hold the same rows.
+
+    Args:
+        found: What `signatures` returned of the other one.
+        into: The bundle.
+
+    Raises:
+        BundleError: When the bundle cannot be written; see `errors`.
+    """
+    if found:
+        with writing(into) as connection:
+            _put(connection, found)
+
+
 _COLUMNS = {"public_key": str, "signer": str, "signed_us": int, "rows_sha256": str, "signature": bytes}
+
+
+def _put(connection: sqlite3.Connection, made: Iterable[Signature]) -> None:
+    marks = ", ".join("?" * len(_COLUMNS))
+    statement = f"INSERT OR REPLACE INTO signature ({', '.join(_COLUMNS)}) VALUES ({marks})"  # noqa: S608  Our names.
+    connection.executemany(statement, [tuple(getattr(each, name) for name in _COLUMNS) for each in made])
 
 
 def _lines(recording: Recording) -> Iterator[str]:

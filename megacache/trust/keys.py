@@ -18,6 +18,7 @@ from megacache.errors import KeyFileError
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import KeySerializationEncryption
 
 KIND = "megacache-ed25519"
 """The first word of a public key's line."""
@@ -29,7 +30,13 @@ _SIZE_BYTES = 32
 _ENCRYPTED = b"-----BEGIN ENCRYPTED PRIVATE KEY-----"
 """How PEM begins a key in PKCS#8 that is encrypted (RFC 7468, section 11)."""
 
+_MARK = b"ENCRYPTED"
+"""What stands in PEM of any kind that is encrypted, also in an older form than PKCS#8 (RFC 1421, section 4.6.1.1)."""
+
 _LONGEST_BYTES = 10_000
+_LONGEST_PASSPHRASE_BYTES = 1023
+"""The longest that `cryptography` encrypts with."""
+
 _LONGEST_NAME = 200
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 
@@ -163,7 +170,7 @@ class PrivateKey:
         try:
             key = load_pem_private_key(content, passphrase.encode() if passphrase is not None else None)
         except TypeError as error:
-            is_missing = passphrase is None
+            is_missing = not passphrase and _MARK in content
             reason = "is encrypted: give its passphrase" if is_missing else "is not encrypted: give no passphrase"
             raise KeyFileError(f"the private key {path} {reason}", path=os.fspath(path)) from error
         except (ValueError, UnsupportedAlgorithm) as error:
@@ -211,24 +218,38 @@ class PrivateKey:
             passphrase: What to encrypt the private half with, or None.
 
         Raises:
-            KeyFileError: When one of the files is there already, or cannot be written.
+            KeyFileError: When one of the files is there already, or cannot be written, or when nothing can be encrypted
+                with the passphrase; then nothing was written.
         """
-        from cryptography.hazmat.primitives.serialization import (
-            BestAvailableEncryption,
-            Encoding,
-            NoEncryption,
-            PrivateFormat,
-        )
+        from cryptography.hazmat.primitives.serialization import Encoding, PrivateFormat
 
-        encryption = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase.encode())
         private, public = Path(path), Path(f"{os.fspath(path)}{SUFFIX}")
-        content = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+        content = self._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, _encryption(passphrase, private))
         _write_new(public, f"{self.public.line}\n".encode(), 0o644)
         try:
             _write_new(private, content, 0o600)
         except KeyFileError:
             public.unlink()  # ours, of a moment ago
             raise
+
+
+def _encryption(passphrase: str | None, path: Path) -> KeySerializationEncryption:
+    """Return how a private key is encrypted; surrogates are what a terminal made of bytes that are no text."""
+    from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, NoEncryption
+
+    if passphrase is None:
+        return NoEncryption()
+    try:
+        told = passphrase.encode()
+    except UnicodeEncodeError:
+        reason, advice = "is no text", "choose another one"
+    else:
+        if 0 < len(told) <= _LONGEST_PASSPHRASE_BYTES:
+            return BestAvailableEncryption(told)
+        reason = f"is longer than {_LONGEST_PASSPHRASE_BYTES:,} bytes" if told else "is empty"
+        advice = "choose a shorter one" if told else "choose one, or give None to leave the key as it is"
+    message = f"the private key {path} was not written, since its passphrase {reason}: {advice}"
+    raise KeyFileError(message, path=str(path))
 
 
 def _secret(path: Path) -> bytes:

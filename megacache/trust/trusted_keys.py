@@ -110,7 +110,9 @@ def _write(lines: list[str]) -> None:
     path = list_path()
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".trusted_keys.", delete=False) as file:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=".trusted_keys.", delete=False
+        ) as file:
             beside = Path(file.name)
             try:
                 file.write("".join(f"{each}\n" for each in lines))

@@ -104,14 +104,75 @@ def test_no_flip_of_the_number_of_pages_lets_a_save_destroy_anything(tmp_path, b
 
 def test_pages_that_another_writer_left_as_they_were_are_looked_at_by_sqlite(path):
     """Without `secure_delete` what was deleted stays; then the whole file is checked, and the save goes on."""
+    leave_a_page(path)
+    saved(path, 7)
+    with Bundle.open(path) as bundle:
+        assert bundle.verify().is_ok
+
+
+def leave_a_page(path):
+    """Have an unused page hold something."""
     data = bytearray(path.read_bytes())
     page = lists_of(data)[0][0]
     (leaf,) = struct.unpack_from(">I", data, (page - 1) * PAGE + 8)
     data[(leaf - 1) * PAGE + 100] = 7
     path.write_bytes(data)
-    saved(path, 7)
+
+
+def executed(path, *statements):
+    connection = sqlite3.connect(path, isolation_level=None)
+    for statement in statements:
+        connection.execute(statement)
+    connection.close()
+
+
+@pytest.mark.parametrize("filler_bytes", [16 << 20, 20 * PAGE])
+def test_pages_that_another_writer_left_as_they_were_are_looked_at_once(path, monkeypatch, filler_bytes):
+    monkeypatch.setattr(free_pages, "_FILLER_BYTES", filler_bytes, raising=False)
+    counts = []
+    for seed in range(4):
+        executed(
+            path, "PRAGMA secure_delete = OFF", f"CREATE TABLE junk AS SELECT randomblob({50_000 << seed}) AS content"
+        )
+        executed(path, "PRAGMA secure_delete = OFF", "DROP TABLE junk")
+        size_bytes, count = path.stat().st_size, free_count(path)
+        with Bundle.open(path) as bundle:
+            before = bundle.recording(), bundle.verify().pack_count
+        with writing(path):
+            pass
+        with Bundle.open(path) as bundle:
+            assert bundle.verify().is_ok
+            assert (bundle.recording().artifacts, bundle.verify().pack_count) == (before[0].artifacts, before[1])
+        # What the pages of a row tell of themselves takes a page of its own now and then.
+        assert path.stat().st_size - size_bytes <= 8 * PAGE
+        assert 0 <= free_count(path) - count <= 8
+        connection = sqlite3.connect(path)
+        counts.append(free_pages._are_sound(connection, path))
+        connection.close()
+    assert counts == [True] * 4
+
+
+def test_the_largest_number_of_a_pack_is_in_nobodys_way(path):
+    executed(path, f"UPDATE blob_part SET pack_id = {2**63 - 1} WHERE pack_id = 1")
+    executed(path, f"UPDATE pack SET pack_id = {2**63 - 1} WHERE pack_id = 1")
+    leave_a_page(path)
+    with writing(path):
+        pass
     with Bundle.open(path) as bundle:
+        report = bundle.verify()
+    assert (report.is_ok, report.pack_count) == (True, 2)
+
+
+def test_what_is_undone_leaves_the_bundle_as_it_was(path):
+    leave_a_page(path)
+    with Bundle.open(path) as bundle:
+        before = bundle.recording().artifacts
+    with pytest.raises(ZeroDivisionError), writing(path):
+        raise ZeroDivisionError
+    with Bundle.open(path) as bundle:
+        assert bundle.recording().artifacts == before
         assert bundle.verify().is_ok
+    saved(path, 7)
 
 
 def test_where_the_system_does_not_tell_sqlite_looks(path, tmp_path, monkeypatch):

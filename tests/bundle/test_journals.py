@@ -178,7 +178,7 @@ def test_a_journal_of_who_is_in_the_group_that_may_write_the_bundle_is_rolled_ba
 
 @as_root
 @pytest.mark.parametrize(("gid", "is_refused"), [(GROUP, False), (GROUP + 1, True)])
-def test_a_user_whom_the_system_does_not_list_is_in_the_groups_of_his_own_process(
+def test_a_user_whom_the_system_does_not_list_is_in_the_groups_of_its_process(
     path, planted, monkeypatch, gid, is_refused
 ):
     path.chmod(0o664)

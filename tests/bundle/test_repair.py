@@ -16,8 +16,11 @@ from megacache.bundle import Bundle, frames
 from megacache.bundle.connection import writing
 from megacache.bundle.rows import TABLES
 from megacache.bundle.salvaged_recording import salvaged_recording
-from megacache.errors import BundleError, BundleNotFoundError, NotABundleError
+from megacache.bundle.signatures import signatures
+from megacache.errors import BundleError, BundleNotFoundError, BundleNotWritableError, NotABundleError
 from megacache.recording import Recording
+from megacache.trust.keys import PrivateKey
+from megacache.trust.signing import sign, signed_report
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 
@@ -71,6 +74,37 @@ def test_a_whole_bundle_is_copied(path, small):
     with Bundle.open(path) as bundle:
         assert tables_of(recording) == tables_of(bundle.recording())
     assert str(report).startswith(f"{path} is whole: ")
+
+
+def test_the_copy_of_a_whole_bundle_is_signed_as_that_was(path):
+    keys = [PrivateKey.generate(name) for name in ("Ada", "Bob")]
+    for each in keys:
+        sign(path, each)
+    trusted = [each.public for each in keys]
+    report, _, _ = repaired(path)
+    assert signed_report(path, trusted).is_signed
+    assert signed_report(report.into, trusted) == signed_report(path, trusted)
+
+
+def test_what_is_whole_of_a_damaged_bundle_is_not_signed(path):
+    key = PrivateKey.generate()
+    sign(path, key)
+    executed(path, "DELETE FROM blob_part WHERE sha256 = (SELECT min(sha256) FROM blob_part)")
+    report, _, _ = repaired(path)
+    assert not report.is_whole
+    assert signatures(report.into) == ()
+
+
+def test_a_signature_that_is_none_is_left_out(path):
+    executed(
+        path,
+        "DROP TABLE signature",
+        "CREATE TABLE signature (public_key, signer, signed_us, rows_sha256, signature)",
+        "INSERT INTO signature VALUES (1, 2, 'x', NULL, 5)",
+    )
+    report, _, _ = repaired(path)
+    assert report.is_whole
+    assert signatures(report.into) == ()
 
 
 @pytest.mark.parametrize("version", ["v1", "v2"])
@@ -332,6 +366,20 @@ def test_no_file(tmp_path):
 def test_a_file_is_never_replaced(path):
     with pytest.raises(BundleError, match="exists already"):
         Bundle.repair(path, path)
+
+
+def test_a_place_where_nothing_can_be_is_named(path, tmp_path):
+    with pytest.raises(BundleError, match="File name too long"):
+        Bundle.repair(path, tmp_path / ("a" * 300))
+
+
+def test_a_place_that_may_not_be_looked_at_is_named(protected):
+    path, unprivileged = protected
+    closed = path.parents[1] / f"closed-{path.parent.name}"
+    closed.mkdir(mode=0)
+    with unprivileged(), pytest.raises(BundleNotWritableError, match="check the permissions"):
+        Bundle.repair(path, closed / "repaired.megacache")
+    closed.rmdir()
 
 
 def test_a_journal_is_rolled_back_in_the_copy(path, small):

@@ -104,6 +104,34 @@ def test_a_passphrase_for_a_key_that_has_none_is_refused(written):
         PrivateKey.read(written, "correct horse")
 
 
+def test_an_empty_passphrase_is_told_from_a_key_that_has_none(key, written, tmp_path):
+    key.write(tmp_path / "closed", "correct horse")
+    with pytest.raises(KeyFileError, match="is encrypted: give its passphrase"):
+        PrivateKey.read(tmp_path / "closed", "")
+    with pytest.raises(KeyFileError, match="is not encrypted: give no passphrase"):
+        PrivateKey.read(written, "")
+
+
+@pytest.mark.parametrize(
+    ("passphrase", "reason"),
+    [
+        ("", "is empty: choose one"),
+        ("a" * 1024, "is longer than 1,023 bytes: choose a shorter one"),
+        ("\N{GREEK SMALL LETTER ALPHA}" * 512, "is longer than 1,023 bytes"),
+        ("\udcff", "is no text: choose another one"),
+    ],
+)
+def test_a_passphrase_that_encrypts_nothing_is_refused_before_anything_is_written(key, tmp_path, passphrase, reason):
+    with pytest.raises(KeyFileError, match=reason):
+        key.write(tmp_path / "team", passphrase)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_longest_passphrase_serves(key, tmp_path):
+    key.write(tmp_path / "team", "a" * 1023)
+    assert PrivateKey.read(tmp_path / "team", "a" * 1023).public == key.public
+
+
 @pytest.mark.parametrize("content", ["", "not a key", "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"])
 def test_another_file_is_no_private_key(tmp_path, content):
     file = tmp_path / "team"

@@ -1,12 +1,22 @@
 """Trusted keys: a list that the user can read and write by hand, and nobody else may write."""
 
+import os
 import stat
+import subprocess
+import sys
 
 import pytest
 
 from megacache.errors import KeyFileError
 from megacache.trust import trusted_keys
 from megacache.trust.keys import PrivateKey
+
+ADD = """\
+import sys
+from megacache.trust import trusted_keys
+from megacache.trust.keys import PublicKey
+trusted_keys.add(PublicKey.read(sys.argv[1]))
+"""
 
 
 @pytest.fixture
@@ -27,6 +37,16 @@ def test_a_key_is_added_once_and_removed(public, config):
     assert trusted_keys.remove(public)
     assert not trusted_keys.remove(public)
     assert trusted_keys.trusted_keys() == ()
+
+
+def test_a_comment_is_kept_whatever_the_encoding_of_the_locale(config, tmp_path):
+    PrivateKey.generate("J\N{LATIN SMALL LETTER O WITH DIAERESIS}rg").write(tmp_path / "team")
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    subprocess.run(
+        [sys.executable, "-c", ADD, tmp_path / "team.pub"], env={**os.environ, **ascii_only}, check=True, timeout=60
+    )
+    (found,) = trusted_keys.trusted_keys()
+    assert found.comment == "J\N{LATIN SMALL LETTER O WITH DIAERESIS}rg"
 
 
 def test_the_list_and_its_directory_are_the_users_alone(public, config):
