@@ -336,7 +336,7 @@ class Bundle(Recorded):
             Torch's own container.
 
         Raises:
-            UsageError: When a type is none.
+            UsageError: When a type is none, or no artifact of these types has one of the keys.
             CorruptBundleError: When a content is damaged.
             BundleError: When the file cannot be read; see `errors`.
         """

@@ -8,6 +8,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable
 
+from megacache.views.names import artifact_name
+
 _REFERENCED = """
 SELECT content_sha256 FROM artifact
 UNION ALL SELECT content_sha256 FROM document
@@ -68,6 +70,6 @@ def names_in_pack(connection: sqlite3.Connection, pack_id: int) -> tuple[str, ..
         (pack_id,),
     )
     return (
-        *(f"{artifact_type} {key[:12]}" for artifact_type, key in artifacts),
+        *(f"{artifact_type} {artifact_name(artifact_type, key)}" for artifact_type, key in artifacts),
         *(f"document {name} of {owner}" for name, owner in documents),
     )

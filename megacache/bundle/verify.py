@@ -19,6 +19,7 @@ from megacache.bundle.salvaged_recording import salvaged_recording
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 from megacache.explain.systems import UNKNOWN_SYSTEM_ID
 from megacache.model import Artifact, Document
+from megacache.views.names import artifact_name
 from megacache.views.units import count, format_bytes
 
 
@@ -44,7 +45,10 @@ class VerifyReport:
             return f"{self.path} is whole: {held}"
         lost = f"{count(len(self.lost_artifacts), 'artifact')} and {count(len(self.lost_documents), 'document')} lost"
         lines = [f"{self.path} is damaged: {lost}; {held}", *(f"  {each}" for each in self.problems)]
-        lines += [f"  lost: {each.artifact_type} {each.cache_key}" for each in self.lost_artifacts]
+        lines += [
+            f"  lost: {each.artifact_type} {artifact_name(each.artifact_type, each.cache_key)}"
+            for each in self.lost_artifacts
+        ]
         lines += [f"  lost: {each.name} of {each.compile_id or each.session_id}" for each in self.lost_documents]
         lines += ["  megacache repair writes a new bundle of all that is not lost"]
         return "\n".join(lines)

@@ -25,8 +25,23 @@ FINDING = 1
 WRONG_INPUT = 2
 
 
+# As one meets them: to look, to check, to carry, to trust, and last what gives space back or removes.
+ORDER = (
+    *("ls", "show", "tree", "html", "diff", "verify", "repair", "merge", "import", "export"),
+    *("keygen", "sign", "trust", "compact", "prune"),
+)
+
+
 class Commands(TyperGroup):
     """The commands as one group, which turns each error of ours into one message and an exit code."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of the commands as the help shows them.
+
+        Args:
+            ctx: The context that typer made from the command line.
+        """
+        return sorted(super().list_commands(ctx), key=ORDER.index)
 
     def invoke(self, ctx: Any) -> Any:
         """Run one command.

@@ -50,7 +50,7 @@ def field_lines(name: str, value: object) -> Iterator[str]:
     """Lay out one field.
 
     Args:
-        name: The field's name.
+        name: The field's name; a moment and a duration lose its unit, since they are shown with others.
         value: Its value; one that says nothing is left out.
 
     Yields:
@@ -60,9 +60,9 @@ def field_lines(name: str, value: object) -> Iterator[str]:
         return
     text = "\n".join(map(str, value)) if isinstance(value, tuple) else str(value)
     if name in MOMENTS and isinstance(value, int):
-        text = moment(value)
+        name, text = name.removesuffix("_us"), moment(value)
     elif name.endswith("_us") and isinstance(value, int):
-        text = format_duration(value)
+        name, text = name.removesuffix("_us"), format_duration(value)
     lines = text.splitlines()
     if len(lines) > 1:
         yield f"  {name}"

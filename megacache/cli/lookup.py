@@ -13,7 +13,7 @@ from megacache.errors import UsageError
 from megacache.explain import Component, parse_components
 from megacache.model import Artifact, ArtifactUse, Code, Compile
 from megacache.recording import Recording
-from megacache.views.names import telling_part
+from megacache.views.names import KEY_LENGTH, artifact_name, telling_part
 
 COMPILE_ID = re.compile(r"(!\d+/)?\d+/\d+")
 
@@ -83,16 +83,39 @@ def artifacts_beginning(recording: Recording, prefix: str) -> list[Artifact]:
     Raises:
         UsageError: When several keys begin like this.
     """
-    found = [
-        each
-        for each in recording.artifacts
-        if any(name.startswith(prefix) for name in (each.cache_key, telling_part(each.cache_key), each.content_sha256))
-    ]
-    keys = sorted({each.cache_key for each in found})
+    found = [each for each in recording.artifacts if any(name.startswith(prefix) for name in names_of(each))]
+    keys = {each.cache_key: each for each in reversed(found)}
     if len(keys) > 1 and prefix not in keys:
-        some = ", ".join(key[: len(prefix) + 8] for key in keys[:5])
+        some = ", ".join(as_matched(keys[key], prefix) for key in sorted(keys)[:5])
         raise UsageError(f"{len(keys)} artifacts begin with {prefix!r}: {some}; give more characters")
     return found if len(keys) <= 1 else [each for each in found if each.cache_key == prefix]
+
+
+def names_of(artifact: Artifact) -> tuple[str, str, str]:
+    """Return what an artifact may be called by: its key, what tells that from others, and the digest of its content.
+
+    Args:
+        artifact: The artifact.
+    """
+    return artifact.cache_key, telling_part(artifact.cache_key), artifact.content_sha256
+
+
+def as_matched(artifact: Artifact, prefix: str) -> str:
+    """Name an artifact so that it is seen why it was found.
+
+    Args:
+        artifact: What was found.
+        prefix: The beginning of one of its names.
+
+    Returns:
+        More of the key than was given; where only its content begins so, its name and more of the digest.
+    """
+    shown = max(KEY_LENGTH, len(prefix) + 8)
+    *keys, digest = names_of(artifact)
+    matched = next((key for key in keys if key.startswith(prefix)), None)
+    if matched is not None:
+        return matched[:shown]
+    return f"{artifact_name(artifact.artifact_type, artifact.cache_key)} (content {digest[:shown]})"
 
 
 def artifact_card(recording: Recording, artifact: Artifact) -> Card:

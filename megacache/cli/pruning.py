@@ -54,7 +54,10 @@ def prune(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be removed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Remove sessions and artifacts on purpose; an artifact goes with the last session that used it."""
+    """Remove sessions and artifacts, on purpose.
+
+    An artifact goes with the last session that used it.
+    """
     from megacache.bundle import Bundle
 
     if not (sessions or kept_sessions or types or unused or older_than_days is not None or max_size is not None):

@@ -137,7 +137,7 @@ def listing_of(found: CompiledFile | CacheDir, path: Path) -> Listing:
 
 @app.command()
 def ls(bundle: BundlePath, as_json: AsJson = False) -> None:
-    """List the sessions and the artifacts: type, key, bytes, state, compile ids."""
+    """List sessions and artifacts: type, key, bytes, state, compiles."""
     from megacache.bundle.listing import list_bundle
     from megacache.cli.listing import listing_lines
 
@@ -153,7 +153,7 @@ def ls(bundle: BundlePath, as_json: AsJson = False) -> None:
 
 @app.command()
 def show(bundle: BundlePath, name: Name, as_json: AsJson = False) -> None:
-    """Show one artifact, compile or function with everything that belongs to it."""
+    """Show one artifact, compile or function, and what belongs to it."""
     from megacache.cli.cards import card_lines
     from megacache.cli.lookup import find
 
@@ -167,7 +167,10 @@ def show(bundle: BundlePath, name: Name, as_json: AsJson = False) -> None:
 
 @app.command()
 def tree(bundle: BundlePath, as_json: AsJson = False) -> None:
-    """Show the tree: functions, graph breaks, resume functions, recompiles, backend entries, artifacts."""
+    """Show functions, graph breaks, recompiles, artifacts as a tree.
+
+    It has the resume functions and the backend entries, too.
+    """
     with recorded_in(bundle) as opened:
         grown = opened.tree()
     if as_json:
@@ -182,7 +185,7 @@ def tree(bundle: BundlePath, as_json: AsJson = False) -> None:
 
 @app.command()
 def verify(bundle: BundlePath, signed: Signed = False, keys: Keys = None, as_json: AsJson = False) -> None:
-    """Check every row and every content against its hash; exit with 1 if something is wrong."""
+    """Check each row and content by its hash; exit with 1 on damage."""
     from megacache.bundle import Bundle
 
     if keys and not signed:
@@ -221,7 +224,7 @@ def html(
     keep_environment: KeepEnvironment = False,
     as_json: AsJson = False,
 ) -> None:
-    """Write the explorer: one HTML page that needs no kernel and no network."""
+    """Write the explorer: one HTML page, with no kernel or network."""
     page = output or bundle.with_suffix(".html")
     with recorded_in(bundle) as opened:
         size_bytes = opened.export_html(page, keeps_home=keep_home, keeps_environment=keep_environment)
@@ -233,7 +236,10 @@ def html(
 
 @app.command()
 def diff(bundle: BundlePath, other: OtherPath, as_json: AsJson = False) -> None:
-    """Compare two bundles: artifacts, system, config, and why keys differ; exit with 1 if they differ."""
+    """Compare two bundles; exit with 1 if they differ.
+
+    It tells artifacts, system and config that differ, and why keys do.
+    """
     from megacache.bundle.compare import diff as compare
 
     found = compare(bundle, other)

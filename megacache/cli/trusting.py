@@ -51,7 +51,10 @@ def keygen(
     passphrase: Passphrase = False,
     as_json: AsJson = False,
 ) -> None:
-    """Make a pair of keys to sign bundles with: NAME, which is secret, and NAME.pub, which others trust."""
+    """Make a pair of keys to sign bundles with.
+
+    NAME is secret; NAME.pub is what others trust.
+    """
     from megacache.trust.keys import PrivateKey
 
     key = PrivateKey.generate(f"{_user()}@{socket.gethostname()}" if comment is None else comment)
@@ -66,7 +69,10 @@ def keygen(
 
 @app.command()
 def sign(bundle: BundlePath, key: PrivateKeyPath, signer: Signer = None, as_json: AsJson = False) -> None:
-    """Sign all that a bundle holds now: who trusts the key loads it, until somebody changes it."""
+    """Sign all that a bundle holds now.
+
+    Who trusts the key loads it, until somebody changes it. A damaged bundle is refused.
+    """
     from megacache.trust.keys import PrivateKey
     from megacache.trust.signing import sign as signed_by
 
@@ -84,7 +90,7 @@ def sign(bundle: BundlePath, key: PrivateKeyPath, signer: Signer = None, as_json
 
 @app.command()
 def trust(key: TrustedKey = None, remove: Remove = False, as_json: AsJson = False) -> None:
-    """Trust what a key signs; without a key, list those that you trust."""
+    """Trust what a key signs; without a key, list those you trust."""
     from megacache.trust.trusted_keys import list_path, trusted_keys
 
     if key is not None:

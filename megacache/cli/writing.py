@@ -52,7 +52,7 @@ Output = Annotated[
 
 @app.command()
 def merge(into: Target, sources: Sources, as_json: AsJson = False) -> None:
-    """Add everything that other bundles hold; nothing is replaced or lost."""
+    """Add all that other bundles hold; nothing is replaced or lost."""
     from megacache.bundle import merge as unite
 
     print_report(unite(sources, into), as_json=as_json)
@@ -61,7 +61,10 @@ def merge(into: Target, sources: Sources, as_json: AsJson = False) -> None:
 
 @app.command()
 def repair(bundle: BundlePath, into: NewBundle, as_json: AsJson = False) -> None:
-    """Write a new bundle of all that is whole in a damaged one; exit with 1 if it was damaged."""
+    """Write a new bundle of all that is whole in a damaged one.
+
+    Exit with 1 if it was damaged; it is not changed.
+    """
     from megacache.bundle import Bundle
 
     report = Bundle.repair(bundle, into)
@@ -73,7 +76,10 @@ def repair(bundle: BundlePath, into: NewBundle, as_json: AsJson = False) -> None
 
 @app.command()
 def compact(bundle: BundlePath, as_json: AsJson = False) -> None:
-    """Write small packs anew as large ones and give the space back; nothing is lost."""
+    """Give unused space back; nothing is lost.
+
+    Small packs are written anew as large ones.
+    """
     from megacache.bundle import Bundle
 
     with Bundle.open(bundle) as opened:
@@ -83,7 +89,10 @@ def compact(bundle: BundlePath, as_json: AsJson = False) -> None:
 
 @app.command(name="import")
 def import_(files: Foreign, output: OutputOrLast = None, as_json: AsJson = False) -> None:
-    """Make a bundle of torch's cache artifacts or directory, its trace logs, or compiled artifacts; runs no pickle."""
+    """Make a bundle of what torch wrote; runs no pickle.
+
+    Torch's cache artifacts, its cache directory, its trace logs, or compiled artifacts.
+    """
     from megacache.bundle import Bundle, SaveReport
     from megacache.bundle.cache_dir import import_cache_dir, is_cache_dir
     from megacache.bundle.compiled_file import CompiledFile, is_compiled
@@ -126,7 +135,7 @@ def export(
     ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Write a file that plain torch.compiler.load_cache_artifacts() loads."""
+    """Write a file for plain torch.compiler.load_cache_artifacts()."""
     from megacache.bundle import Bundle
 
     with Bundle.open(bundle) as opened:
