@@ -214,9 +214,9 @@ def shell(line: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-@pytest.mark.parametrize("more", ["", "--json"])
-def test_a_full_disk_for_the_output_is_one_message(bundle, more):
-    done = shell(f"{sys.executable} -m megacache ls {bundle} {more} > /dev/full")
+@pytest.mark.parametrize("command", ["ls BUNDLE", "ls BUNDLE --json", "--version"])
+def test_a_full_disk_for_the_output_is_one_message(bundle, command):
+    done = shell(f"{sys.executable} -m megacache {command.replace('BUNDLE', str(bundle))} > /dev/full")
     assert done.returncode == 2
     (line,) = done.stderr.splitlines()
     assert line.startswith("megacache: cannot print: No space left on device; ")
@@ -225,3 +225,8 @@ def test_a_full_disk_for_the_output_is_one_message(bundle, more):
 def test_a_reader_that_has_enough_is_no_error(bundle):
     done = shell(f"for _ in 1 2 3; do {sys.executable} -m megacache ls {bundle} --json | head -1; done")
     assert (done.stdout, done.stderr) == ("{\n" * 3, "")
+
+
+def test_a_closed_output_is_no_error(bundle):
+    done = shell(f"{sys.executable} -m megacache ls {bundle} >&-")
+    assert (done.returncode, done.stderr) == (0, "")

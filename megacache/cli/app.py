@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -23,7 +24,6 @@ from megacache.errors import CorruptBundleError, MegacacheError, UsageError
 
 FINDING = 1
 WRONG_INPUT = 2
-
 
 # As one meets them: to look, to check, to carry, to trust, and last what gives space back or removes.
 ORDER = (
@@ -55,12 +55,42 @@ class Commands(TyperGroup):
         Raises:
             typer.Exit: With 1 for a damaged bundle, with 2 for every other error of ours.
         """
-        try:
+        with errors_told():
             return super().invoke(ctx)
-        except MegacacheError as error:
-            typer.echo(f"megacache: {error}", err=True)
-            is_finding = isinstance(error, CorruptBundleError)
-            raise typer.Exit(FINDING if is_finding else WRONG_INPUT) from error
+
+    def make_context(self, *arguments: Any, **more: Any) -> Any:
+        """Read the options before the command, of which `--version` prints.
+
+        Args:
+            *arguments: What typer gives.
+            **more: The same.
+
+        Returns:
+            The context.
+
+        Raises:
+            typer.Exit: As `invoke` does.
+        """
+        with errors_told():
+            return super().make_context(*arguments, **more)
+
+
+@contextmanager
+def errors_told() -> Iterator[None]:
+    """Print an error of ours as one message on stderr.
+
+    Yields:
+        Nothing.
+
+    Raises:
+        typer.Exit: With 1 for a damaged bundle, with 2 for every other error of ours.
+    """
+    try:
+        yield
+    except MegacacheError as error:
+        typer.echo(f"megacache: {error}", err=True)
+        is_finding = isinstance(error, CorruptBundleError)
+        raise typer.Exit(FINDING if is_finding else WRONG_INPUT) from error
 
 
 # Rich would cost as much to import as everything else together.
@@ -116,6 +146,8 @@ def print_lines(*lines: str) -> None:
         BrokenPipeError: When nobody reads any more.
         UsageError: When they cannot be written.
     """
+    if sys.stdout is None:  # closed by whoever wants to read nothing, as `print` takes it
+        return
     try:
         sys.stdout.write("".join(f"{line}\n" for line in lines))
         sys.stdout.flush()  # here, where what goes wrong can still be told

@@ -94,9 +94,7 @@ def moment_before(days: float) -> int:
     now_s = time.time()
     if not (math.isfinite(days) and 0 <= days * _DAY_S <= now_s):
         most = int(now_s // _DAY_S)
-        raise UsageError(
-            f"--older-than {days:g} is no number of days: give one from 0 to {most:,}; nothing was removed"
-        )
+        raise UsageError(f"--older-than {days:g} is no number of days: give one from 0 to {most}; nothing was removed")
     return round((now_s - days * _DAY_S) * 1e6)
 
 
