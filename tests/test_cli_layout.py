@@ -71,7 +71,7 @@ def test_help_says_that_a_file_is_replaced(name):
 def test_ls_keeps_its_columns(tmp_path):
     recording, contents = small_recording()
     first, *others = recording.artifacts
-    named = replace(first, artifact_type=COMPILED_ARTIFACT, cache_key="mlp")
+    named = replace(first, artifact_type=COMPILED_ARTIFACT, cache_key="a_model_that_was_compiled_alone")
     sessions = [replace(each, name="a session with a long name" + i * "x") for i, each in enumerate(recording.sessions)]
     changed = replace(recording, artifacts=(named, *others), sessions=tuple(sessions))
     lines = run("ls", saved(tmp_path / "a.megacache", changed, contents)).stdout.splitlines()

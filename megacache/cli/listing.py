@@ -35,8 +35,9 @@ def listing_lines(listing: Listing) -> Iterator[str]:
     yield f"{count(len(listing.artifacts), 'artifact')}, {total}"
     has_moments = listing.format_version == 0  # Torch's own files: nobody knows which compile made them, but when.
     type_width = column_width({artifact.artifact_type for artifact in listing.artifacts}, least=13)
+    key_width = column_width((shown_name(artifact) for artifact in listing.artifacts), least=KEY_LENGTH)
     for artifact in listing.artifacts:
-        line = artifact_line(artifact, type_width)
+        line = artifact_line(artifact, type_width, key_width)
         yield f"{line}  {moment(artifact.added_us)}" if has_moments else line
 
 
@@ -66,21 +67,30 @@ def session_line(session: ListedSession, name_width: int = 20) -> str:
     return f"  {label}  {moment(session.started_us)}  {duration:>8}  {outcome}"
 
 
-def artifact_line(artifact: ListedArtifact, type_width: int = 13) -> str:
+def shown_name(artifact: ListedArtifact) -> str:
+    """Return what people call an artifact.
+
+    Args:
+        artifact: The artifact.
+    """
+    return artifact_name(artifact.artifact_type, artifact.cache_key)
+
+
+def artifact_line(artifact: ListedArtifact, type_width: int = 13, key_width: int = KEY_LENGTH) -> str:
     """Return an artifact as one line: type, short key, size, state, compile ids.
 
     Args:
         artifact: The artifact.
         type_width: How wide the column of types is.
+        key_width: How wide the column of keys is.
 
     Returns:
         One line without its end.
     """
     shown, more = artifact.compile_ids[:SHOWN_COMPILES], len(artifact.compile_ids) - SHOWN_COMPILES
     compiles = " ".join(shown) + (f" +{more}" if more > 0 else "")
-    key, size = artifact_name(artifact.artifact_type, artifact.cache_key), format_bytes(artifact.size_bytes)
-    name = f"{artifact.artifact_type:<{type_width}} {key:<{KEY_LENGTH}}"
-    return f"  {name} {size:>9}  {artifact.state or '-':<7} {compiles}".rstrip()
+    name = f"{artifact.artifact_type:<{type_width}} {shown_name(artifact):<{key_width}}"
+    return f"  {name} {format_bytes(artifact.size_bytes):>9}  {artifact.state or '-':<7} {compiles}".rstrip()
 
 
 def moment(time_us: int) -> str:
