@@ -21,7 +21,7 @@ from megacache.bundle.rows import TABLES
 from megacache.bundle.salvaged_recording import SalvagedRecording, salvaged_recording
 from megacache.bundle.signatures import Signature
 from megacache.bundle.verify import problems_of
-from megacache.errors import BundleError, CorruptBundleError, NotABundleError
+from megacache.errors import BundleError, CorruptBundleError, NotABundleError, UnsupportedVersionError
 from megacache.model import Artifact, Document
 from megacache.views.names import short_key
 from megacache.views.units import count
@@ -114,6 +114,9 @@ def _problems(copy: Path, path: Path) -> tuple[str, ...]:
     reader = Reader(copy)
     try:
         return problems_of(reader, PackReader(str(path)))
+    except UnsupportedVersionError as error:
+        advice = "if a newer megacache wrote it, upgrade instead, since what that added is not in the new bundle"
+        return (f"it says format version {error.version}: {advice}",)
     except BundleError as error:
         problems = error.problems if isinstance(error, CorruptBundleError) else ()
         return problems or (str(error).replace(str(copy), str(path)),)

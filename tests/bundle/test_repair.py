@@ -303,6 +303,13 @@ def test_what_was_deleted_does_not_come_back(path, small):
     assert [each.session_id for each in recording.sessions] == sessions[1:]
 
 
+def test_a_newer_version_is_told_since_only_the_number_may_be_damaged(path, small, change):
+    change("PRAGMA user_version = 9")
+    report, recording, _ = repaired(path)
+    assert set(recording.artifacts) == set(small[0].artifacts)
+    assert "it says format version 9: if a newer megacache wrote it, upgrade instead" in str(report)
+
+
 def test_a_size_that_is_not_that_of_the_content_is_set_right(path, small):
     """Nobody flips a bit like that; but a row can be forged, or written by another program."""
     forge(path, "UPDATE artifact SET size_bytes = size_bytes + 1", "UPDATE document SET size_bytes = 0")
