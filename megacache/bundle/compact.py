@@ -11,8 +11,10 @@ from pathlib import Path
 
 from megacache.bundle import frames, rows
 from megacache.bundle.connection import vacuum, writing
-from megacache.bundle.packs import PackReader, PackWriter, repack
+from megacache.bundle.packs import PackReader, PackWriter
 from megacache.bundle.references import forget, referenced
+from megacache.bundle.repacking import Repacking
+from megacache.errors import CorruptBundleError
 from megacache.views.units import count, format_bytes
 
 
@@ -41,7 +43,8 @@ def compact(path: Path) -> CompactReport:
         The sizes before and after.
 
     Raises:
-        CorruptBundleError: When a row, or a pack that would be moved, is damaged; then nothing was changed.
+        CorruptBundleError: When a row, a page, an index, or anything of a pack that would be moved is damaged; then
+            nothing was changed.
         BundleError: When the bundle cannot be written; see `errors`.
     """
     with writing(path) as connection:
@@ -66,12 +69,22 @@ def drop_unreferenced(connection: sqlite3.Connection, path: Path) -> None:
         path: The bundle, named in messages.
 
     Raises:
-        CorruptBundleError: When a row is not what was written: it may refer to another content than it did.
+        CorruptBundleError: When a row is not what was written: it may refer to another content than it did. Or when
+            SQLite finds the file damaged: where it misses rows that are there, it would not write them anew.
         sqlite3.Error: When the bundle cannot be written.
     """
+    _check_structure(connection, path)
     rows.check(connection, str(path))
     stored = {digest for (digest,) in connection.execute("SELECT sha256 FROM blob")}
     forget(connection, stored - referenced(connection))
+
+
+def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
+    """Have SQLite check every page, and each index against its table."""
+    (finding,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
+    if finding != "ok":
+        message = f"{path} is damaged ({finding}): take another copy of it, or run `megacache repair`"
+        raise CorruptBundleError(message, path=str(path), problems=(str(finding),))
 
 
 def rewrite_gaps(connection: sqlite3.Connection, reader: PackReader) -> None:
@@ -82,7 +95,7 @@ def rewrite_gaps(connection: sqlite3.Connection, reader: PackReader) -> None:
         reader: Reads its packs.
 
     Raises:
-        CorruptBundleError: When such a pack is damaged.
+        CorruptBundleError: When such a pack, or what tells of its parts, is damaged.
         sqlite3.Error: When the bundle cannot be written.
     """
     rewrite(connection, [pack_id for (pack_id,) in connection.execute(_HAS_GAP)], reader)
@@ -97,11 +110,13 @@ def rewrite(connection: sqlite3.Connection, pack_ids: list[int], reader: PackRea
         reader: Reads them.
 
     Raises:
-        CorruptBundleError: When one is damaged.
+        CorruptBundleError: When one, or what tells of its parts, is damaged.
         sqlite3.Error: When the bundle cannot be written.
     """
     writer = PackWriter(connection, is_patient=True)
-    repack(connection, pack_ids, reader, writer)
+    repacking = Repacking(connection, reader, writer)
+    for pack_id in pack_ids:
+        repacking.move(pack_id)
     writer.flush()
 
 

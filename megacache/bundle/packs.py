@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterator
 from hashlib import sha256 as hash_of
 
 from megacache.bundle import frames
+from megacache.bundle.parts import Place, pack_row, places_of
 from megacache.bundle.references import names_in_pack
 from megacache.errors import ArtifactNotFoundError, CorruptBundleError
 
@@ -29,7 +30,7 @@ class PackWriter:
 
     Args:
         connection: A bundle's, in a write transaction.
-        pack_id: The id of the first pack, which `repack` empties; a new one when left out.
+        pack_id: The id of the first pack, one that is given up before it is written; a new one when left out.
         is_patient: Compress all as well as can be; otherwise much is compressed quickly.
     """
 
@@ -43,6 +44,7 @@ class PackWriter:
         self._pieces: list[bytes | memoryview] = []
         self._blobs: list[tuple[str, int]] = []
         self._parts: list[tuple[str, int, int, int, int]] = []
+        self._given_up: list[tuple[int]] = []
 
     def add(self, sha256: str, content: bytes) -> None:
         """Take in a new content, cut into parts if it is larger than a pack.
@@ -79,12 +81,22 @@ class PackWriter:
         self._pieces.append(piece)
         self._raw_size_bytes += len(piece)
 
+    def give_up(self, pack_id: int) -> None:
+        """Delete an old pack when the next one is written; until then, what it holds is nowhere else in the file.
+
+        Args:
+            pack_id: A pack whose parts were all taken in.
+        """
+        self._given_up.append((pack_id,))
+
     def flush(self) -> None:
-        """Write what was gathered as one pack.
+        """Write what was gathered as one pack, and delete the packs that are given up.
 
         Raises:
             sqlite3.Error: When it cannot be written.
         """
+        self._connection.executemany("DELETE FROM pack WHERE pack_id = ?", self._given_up)
+        self._given_up.clear()
         if not self._parts:
             return
         if self._raw_size_bytes > QUICK_SIZE_BYTES and not self._is_patient:
@@ -135,52 +147,98 @@ class PackReader:
             ArtifactNotFoundError: When the bundle has no such content.
             CorruptBundleError: When the content or its pack is damaged; names what is lost with it.
         """
-        parts = connection.execute(_PARTS, (sha256,)).fetchall()
-        if not parts and connection.execute("SELECT 1 FROM blob WHERE sha256 = ?", (sha256,)).fetchone() is None:
-            message = f"{self._path} has no content {sha256[:12]}: it was never saved, or pruned"
-            raise ArtifactNotFoundError(message, cache_key=sha256)
-        # No pack holds two parts of one content, so a small file cannot ask for more than its packs hold.
-        is_whole = len({pack_id for _, _, pack_id, _, _ in parts}) == len(parts)
-        content = b"".join(self._piece(connection, *part) for part in parts) if is_whole else b""
-        if not is_whole or hash_of(content).hexdigest() != sha256:
-            raise self._damaged(connection, parts[0][2] if parts else 0, f"content {sha256[:12]} has another hash")
-        return content
+        return b"".join(self._pieces(connection, sha256))
 
-    def checked_pack(
-        self, connection: sqlite3.Connection, pack_id: int
-    ) -> tuple[memoryview, list[tuple[str, int, int, int]]]:
-        """Read one pack, its frame checked against its hash, with the parts that are still in use.
+    def check(self, connection: sqlite3.Connection, sha256: str) -> None:
+        """Read one content and check it, without having it in memory as a whole.
+
+        Args:
+            connection: The bundle's, in a transaction.
+            sha256: The digest of the content.
+
+        Raises:
+            ArtifactNotFoundError: When the bundle has no such content.
+            CorruptBundleError: When the content or its pack is damaged; names what is lost with it.
+        """
+        for _ in self._pieces(connection, sha256):
+            pass
+
+    def checked_pack(self, connection: sqlite3.Connection, pack_id: int) -> memoryview:
+        """Read one pack, its frame checked against its hash.
 
         Args:
             connection: The bundle's, in a transaction.
             pack_id: The pack.
 
         Returns:
-            The raw bytes, and per part: digest of the content, part, offset, size in bytes; in the order of offsets.
+            The raw bytes.
 
         Raises:
-            CorruptBundleError: When the pack is damaged.
+            CorruptBundleError: When the pack is damaged or missing.
         """
-        row = connection.execute("SELECT sha256, raw_size_bytes FROM pack WHERE pack_id = ?", (pack_id,)).fetchone()
-        digest, raw_size_bytes = row
+        try:
+            digest, raw_size_bytes = pack_row(connection, pack_id)
+        except ValueError as error:
+            raise self.damaged(connection, pack_id, str(error)) from error
         frame = self._frame(connection, pack_id)
         if hash_of(frame).hexdigest() != digest:
-            raise self._damaged(connection, pack_id, "its frame has another hash")
-        raw = self._pack(connection, pack_id, digest, raw_size_bytes, frame)
-        return raw, connection.execute(_PARTS_IN_PACK, (pack_id,)).fetchall()
+            raise self.damaged(connection, pack_id, "its frame has another hash")
+        return self._pack(connection, pack_id, digest, raw_size_bytes, frame)
 
-    def _piece(
-        self,
-        connection: sqlite3.Connection,
-        offset: int,
-        size_bytes: int,
-        pack_id: int,
-        digest: str | None,
-        raw_size: int,
-    ) -> memoryview:
-        if digest is None:
-            raise self._damaged(connection, pack_id, "it is missing")
-        return self._pack(connection, pack_id, digest, raw_size)[offset : offset + size_bytes]
+    def damaged(self, connection: sqlite3.Connection, pack_id: int, problem: str) -> CorruptBundleError:
+        """Return the error for a damaged pack, which names what it holds.
+
+        Args:
+            connection: The bundle's, in a transaction.
+            pack_id: The pack.
+            problem: What is wrong with it.
+
+        Raises:
+            sqlite3.Error: When the file cannot be read.
+        """
+        names = names_in_pack(connection, pack_id)
+        lost = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+        held = f"; it holds {lost or 'no artifact'}"
+        return self._error(f"pack {pack_id} is damaged ({problem}){held}", f"pack {pack_id}: {problem}", *names)
+
+    def _error(self, message: str, *problems: str) -> CorruptBundleError:
+        advice = "take another copy of it, or run `megacache repair`"
+        return CorruptBundleError(f"{self._path}: {message}; {advice}", path=self._path, problems=problems)
+
+    def _pieces(self, connection: sqlite3.Connection, sha256: str) -> Iterator[memoryview]:
+        """Yield the parts of a content, and check it at the end."""
+        places = self._places(connection, sha256)
+        found = hash_of()
+        for each in places:
+            piece = self._piece(connection, each)
+            found.update(piece)
+            yield piece
+        if found.hexdigest() != sha256:
+            raise self._of_another_hash(connection, sha256, places)
+
+    def _places(self, connection: sqlite3.Connection, sha256: str) -> list[Place]:
+        try:
+            places = places_of(connection, sha256)
+        except ValueError as error:
+            what = f"content {sha256[:12]}"
+            raise self._error(f"{what} cannot be found ({error})", f"{what}: {error}") from error
+        if not places and connection.execute("SELECT 1 FROM blob WHERE sha256 = ?", (sha256,)).fetchone() is None:
+            message = f"{self._path} has no content {sha256[:12]}: it was never saved, or pruned"
+            raise ArtifactNotFoundError(message, cache_key=sha256)
+        # No pack holds two parts of one content, so a small file cannot ask for more than its packs hold.
+        if not places or len({each.pack_id for each in places}) < len(places):
+            raise self._of_another_hash(connection, sha256, places)
+        return places
+
+    def _of_another_hash(self, connection: sqlite3.Connection, sha256: str, places: list[Place]) -> CorruptBundleError:
+        pack_id = places[0].pack_id if places else 0
+        return self.damaged(connection, pack_id, f"content {sha256[:12]} has another hash")
+
+    def _piece(self, connection: sqlite3.Connection, place: Place) -> memoryview:
+        offset, size_bytes, pack_id, digest, raw_size_bytes = place
+        if digest is None or raw_size_bytes is None:
+            raise self.damaged(connection, pack_id, "it is missing")
+        return self._pack(connection, pack_id, digest, raw_size_bytes)[offset : offset + size_bytes]
 
     def _pack(
         self,
@@ -200,7 +258,7 @@ class PackReader:
             try:
                 raw = frames.decompress(frame, raw_size_bytes)
             except ValueError as error:
-                raise self._damaged(connection, pack_id, str(error)) from error
+                raise self.damaged(connection, pack_id, str(error)) from error
             self._packs[pack_id, digest] = raw
         self._packs.move_to_end((pack_id, digest))
         return raw
@@ -209,37 +267,7 @@ class PackReader:
         try:
             return read_frame(connection, pack_id)
         except ValueError as error:
-            raise self._damaged(connection, pack_id, str(error)) from error
-
-    def _damaged(self, connection: sqlite3.Connection, pack_id: int, problem: str) -> CorruptBundleError:
-        names = names_in_pack(connection, pack_id)
-        lost = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
-        message = f"{self._path}: pack {pack_id} is damaged ({problem}); it holds {lost or 'no artifact'}"
-        advice = "take another copy of it, or run `megacache repair`"
-        return CorruptBundleError(
-            f"{message}; {advice}", path=self._path, problems=(f"pack {pack_id}: {problem}", *names)
-        )
-
-
-def repack(connection: sqlite3.Connection, pack_ids: Iterable[int], reader: PackReader, writer: PackWriter) -> None:
-    """Move the contents of some packs into the packs that a writer makes, and delete the old ones.
-
-    Args:
-        connection: The bundle's, in a write transaction.
-        pack_ids: The packs.
-        reader: Reads the old packs.
-        writer: Takes the parts that are still in use; flush it afterwards.
-
-    Raises:
-        CorruptBundleError: When a pack is damaged; then nothing of it was moved.
-        sqlite3.Error: When the bundle cannot be written.
-    """
-    for pack_id in pack_ids:
-        raw, parts = reader.checked_pack(connection, pack_id)
-        for sha256, part, offset, size_bytes in parts:
-            # A copy, for a view would keep the whole old pack in memory until the new one is written.
-            writer.add_part(sha256, part, bytes(raw[offset : offset + size_bytes]))
-        connection.execute("DELETE FROM pack WHERE pack_id = ?", (pack_id,))
+            raise self.damaged(connection, pack_id, str(error)) from error
 
 
 def read_frame(connection: sqlite3.Connection, pack_id: int) -> bytes:
@@ -274,10 +302,3 @@ INSERT INTO blob_part VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET
 WHERE (pack_id, offset, size_bytes) IS NOT (excluded.pack_id, excluded.offset, excluded.size_bytes)
 """
 """A part that stays where it was is left alone: each is on a page of its own, since digests have no order."""
-
-_PARTS = """
-SELECT offset, size_bytes, pack_id, pack.sha256, raw_size_bytes
-FROM blob_part LEFT JOIN pack USING (pack_id) WHERE blob_part.sha256 = ? ORDER BY part
-"""
-
-_PARTS_IN_PACK = "SELECT sha256, part, offset, size_bytes FROM blob_part WHERE pack_id = ? ORDER BY offset"

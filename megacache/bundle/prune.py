@@ -61,7 +61,8 @@ def prune(path: Path, pruning: Pruning, *, is_dry_run: bool) -> PruneReport:
 
     Raises:
         UsageError: When a session is not in the bundle, or a type is none; then nothing was removed.
-        CorruptBundleError: When what it takes to tell the unused ones is damaged; then nothing was removed.
+        CorruptBundleError: When a row, a page, an index, what it takes to tell the unused ones, or anything of a pack
+            that would be written anew is damaged; then nothing was removed.
         BundleError: When the bundle cannot be read or written; see `errors`.
     """
     with writing(path) as connection:

@@ -131,10 +131,26 @@ class SalvagedContents(Mapping[str, bytes]):
         """Look for contents in one pack, where others end, one behind the other."""
         raw = self._looked_at(number)
         self._left_tries_bytes = _TRIED_PER_BYTE * len(raw)
-        for start in sorted({0, *(end for _, end in taken)} - {begin for begin, _ in taken}):
+        for start in self._starts(number, raw, taken):
             at: int | None = start
             while at is not None:
                 at = self._found_at(number, raw, at, missing)
+
+    def _starts(self, number: int, raw: bytes, taken: set[tuple[int, int]]) -> list[int]:
+        """Return where in a pack a content may begin: at the beginning, and where one ends and none is known to begin.
+
+        Of a content that nobody asks for, the digest itself may be damaged. Then it is one that is looked for.
+        """
+        begins, starts = {begin for begin, _ in taken}, {0, *(end for _, end in taken)}
+        pack_id, _ = self._salvage.packs[number]
+        for digest, _, (_, offset, size_bytes) in self._places.get(pack_id, ()):
+            if digest in self._wanted:
+                continue
+            starts.add(offset + size_bytes)
+            self._left_tries_bytes -= max(size_bytes, 0)
+            is_there = self._left_tries_bytes >= 0 and _is_at(raw, offset, size_bytes, digest)
+            (begins if is_there else starts).add(offset)
+        return sorted(starts - begins)
 
     def _found_at(self, number: int, raw: bytes, at: int, missing: list[str]) -> int | None:
         """Take the content that begins at a place of a pack, and return where it ends; None where there is none."""
@@ -151,15 +167,11 @@ class SalvagedContents(Mapping[str, bytes]):
         return None
 
     def _taken(self) -> dict[int, set[tuple[int, int]]]:
-        """Return where in each pack contents begin and end: those that are there, and those that nobody asks for."""
+        """Return where in each pack the contents begin and end that are there."""
         found: dict[int, set[tuple[int, int]]] = {}
         for pieces in self._pieces.values():
             for each in pieces:
                 found.setdefault(each.pack, set()).add((each.offset, each.offset + each.size_bytes))
-        for number, (pack_id, _) in enumerate(self._salvage.packs):
-            for digest, _, place in self._places.get(pack_id, ()):
-                if digest not in self._wanted:
-                    found.setdefault(number, set()).add((place.offset, place.offset + place.size_bytes))
         return found
 
     def _is_missing(self, digest: str) -> bool:
@@ -183,7 +195,7 @@ class SalvagedContents(Mapping[str, bytes]):
             frame = record[-1] if record else None
             raw = frames.salvage(frame) if isinstance(frame, bytes) else b""
             self._packs[number] = raw
-            while sum(map(len, self._packs.values())) > _KEPT_SIZE_BYTES:
+            while len(self._packs) > 1 and sum(map(len, self._packs.values())) > _KEPT_SIZE_BYTES:
                 self._packs.popitem(last=False)
         self._packs.move_to_end(number)
         return raw

@@ -20,6 +20,7 @@ from typing import NamedTuple
 from megacache.bundle.connection import Reader
 from megacache.bundle.frames import FrameStream
 from megacache.bundle.packs import read_frame
+from megacache.bundle.parts import pack_row
 
 
 class _Part(NamedTuple):
@@ -69,7 +70,7 @@ def _by_pack(found: dict[str, list[tuple[int, int, int]]]) -> dict[int, list[_Pa
     """
     packs: dict[int, list[_Part]] = {}
     for digest, parts in found.items():
-        is_sound = all(type(value) is int for part in parts for value in part)
+        is_sound = all(type(value) is int for part in parts for value in part) and all(part[2] >= 0 for part in parts)
         if is_sound and all(one[0] < other[0] for one, other in pairwise(parts)):
             for pack_id, offset, size_bytes in parts:
                 packs.setdefault(pack_id, []).append(_Part(offset, size_bytes, digest))
@@ -81,8 +82,8 @@ def _pieces(reader: Reader, pack_id: int, parts: list[_Part]) -> Iterator[tuple[
     with suppress(ValueError):
         with reader.snapshot() as connection:
             frame = read_frame(connection, pack_id)
-            (raw_size_bytes,) = connection.execute(_RAW_SIZE, (pack_id,)).fetchone()
-        pack, position = FrameStream(frame, raw_size_bytes), 0
+            row = pack_row(connection, pack_id)
+        pack, position = FrameStream(frame, row.raw_size_bytes), 0
         for offset, size_bytes, digest in parts:
             if offset < position:
                 continue  # Two contents share bytes, as no writer of ours lets them.
@@ -94,4 +95,3 @@ def _pieces(reader: Reader, pack_id: int, parts: list[_Part]) -> Iterator[tuple[
 
 
 _PARTS = "SELECT pack_id, offset, size_bytes FROM blob_part WHERE sha256 = ? ORDER BY part"
-_RAW_SIZE = "SELECT raw_size_bytes FROM pack WHERE pack_id = ?"

@@ -14,7 +14,8 @@ import sqlite3
 from pathlib import Path
 
 from megacache.bundle.frames import PACK_SIZE_BYTES
-from megacache.bundle.packs import PackReader, PackWriter, repack
+from megacache.bundle.packs import PackReader, PackWriter
+from megacache.bundle.repacking import Repacking
 from megacache.errors import CorruptBundleError
 
 SMALL_SIZE_BYTES = 128 << 10
@@ -38,7 +39,8 @@ def continued(connection: sqlite3.Connection, path: Path, new_size_bytes: int) -
         new_size_bytes: The size of the contents that will follow, before compression; a full pack's, if it is more.
 
     Returns:
-        The writer. What it begins with stays where it was, under the id of the oldest pack that it takes up.
+        The writer. What it begins with stays where it was, under the id of the oldest pack that it takes up. A pack of
+        which anything is not proven is not taken up.
 
     Raises:
         sqlite3.Error: When the bundle cannot be read or written.
@@ -46,10 +48,11 @@ def continued(connection: sqlite3.Connection, path: Path, new_size_bytes: int) -
     pack_ids = _worth_it(connection, new_size_bytes)
     if not pack_ids:
         return PackWriter(connection)
-    reader, writer = PackReader(str(path)), PackWriter(connection, pack_ids[0])
+    writer = PackWriter(connection, pack_ids[0])
+    repacking = Repacking(connection, PackReader(str(path)), writer)
     for pack_id in pack_ids:
         try:
-            repack(connection, [pack_id], reader, writer)
+            repacking.move(pack_id)
         except CorruptBundleError:
             # It stays as it is, for `verify` to find; what is new is saved all the same.
             return PackWriter(connection) if pack_id == pack_ids[0] else writer
@@ -61,6 +64,8 @@ def _worth_it(connection: sqlite3.Connection, new_size_bytes: int) -> list[int]:
     pack_ids: list[int] = []
     gathered_bytes = new_size_bytes
     for pack_id, raw_size_bytes, frame_size_bytes in connection.execute(_LAST):
+        if type(raw_size_bytes) is not int or type(frame_size_bytes) is not int:
+            break  # Its row is damaged, and stays for `verify` to find.
         is_compressed = frame_size_bytes * LEAST_COMPRESSION <= raw_size_bytes
         is_due = raw_size_bytes <= MOST_TIMES * gathered_bytes and is_compressed
         if not (is_due or raw_size_bytes <= SMALL_SIZE_BYTES) or gathered_bytes + raw_size_bytes > PACK_SIZE_BYTES:

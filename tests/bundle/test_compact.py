@@ -81,6 +81,21 @@ def test_a_compact_bundle_stays_as_it_is(bundle):
     assert bundle.path.read_bytes()[1024:] == before
 
 
+def test_rows_that_sqlite_does_not_find_are_not_left_behind(path, small):
+    """What SQLite writes anew is what it finds. `repair` finds more."""
+    with Bundle.open(path) as bundle, bundle._reader.snapshot() as connection:
+        (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'recompile_reason'").fetchone()
+    content = bytearray(path.read_bytes())
+    content[(page - 1) * 1024 + 4] -= 1  # the number of cells
+    path.write_bytes(content)
+    with Bundle.open(path) as bundle:
+        assert len(bundle.recording().recompile_reasons) == len(small[0].recompile_reasons) - 1
+        for verb in (bundle.compact, bundle.prune):
+            with pytest.raises(CorruptBundleError, match="is damaged"):
+                verb()
+    assert path.read_bytes() == bytes(content)
+
+
 def test_a_damaged_pack_changes_nothing(bundle, small, packs_alone):
     save_one_by_one(bundle, small, 3, 4000)
     content = bytearray(bundle.path.read_bytes())

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from forgery import forge_value
 from megacache.bundle import Bundle, frames
 from megacache.bundle.packs import PackReader
 from megacache.errors import CorruptBundleError
@@ -181,6 +182,45 @@ def test_a_size_above_that_of_a_pack(path, small, change):
 def test_a_pack_that_is_missing(path, small, change):
     change("DELETE FROM pack")
     damaged(path, small[0].artifacts[0].content_sha256, "it is missing")
+
+
+def test_a_pack_without_a_row_is_damaged(bundle):
+    with bundle._reader.snapshot() as connection, pytest.raises(CorruptBundleError, match=r"pack 99 .*it is missing"):
+        bundle._packs.checked_pack(connection, 99)
+
+
+TYPES = [
+    *(("blob_part", f"{column} = {value}") for column in ("offset", "size_bytes") for value in ("NULL", "'x'")),
+    *(("pack", f"raw_size_bytes = {value}") for value in ("NULL", "'x'")),
+    ("blob_part", "pack_id = 'x'"),
+    ("pack", "sha256 = NULL"),
+    ("pack", "frame = NULL"),
+    ("pack", "frame = 'x'"),
+    ("pack", "frame = 7"),
+]
+
+
+@pytest.mark.parametrize(("table", "assignment"), TYPES)
+def test_a_value_of_another_type_is_damage_to_all_who_read(path, small, table, assignment):
+    forge_value(path, table, f"UPDATE {table} SET {assignment}")
+    recording, contents = small
+    with Bundle.open(path) as bundle:
+        for digest in contents:
+            with pytest.raises(CorruptBundleError, match=r"damaged|cannot be found"):
+                bundle.read(digest)
+        assert not bundle.verify().is_ok
+        assert list(bundle.recording().contents(contents)) == []
+    damaged(path, recording.artifacts[0].content_sha256, r"pack 1|a row of|another hash|missing")
+
+
+@pytest.mark.parametrize(("table", "assignment"), TYPES)
+def test_a_value_of_another_type_is_no_hindrance_to_a_save(path, small, table, assignment):
+    forge_value(path, table, f"UPDATE {table} SET {assignment}")
+    contents = Contents()
+    row = replace(small[0].documents[0], ordinal=99, content_sha256=contents.add(b"new" * 50), size_bytes=150)
+    with Bundle.open(path) as bundle:
+        bundle.append(Recording(documents=(row,)), contents)
+        assert bundle.read(row.content_sha256) == b"new" * 50
 
 
 def test_a_content_without_its_parts(path, small, change):

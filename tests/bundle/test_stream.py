@@ -117,6 +117,13 @@ def test_a_part_in_a_wrong_place_is_passed_over(packed, column, value):
     assert all(contents[each] == content for each, content in found.items())
 
 
+def test_a_part_of_a_negative_size_costs_no_other_content(packed):
+    path, contents = packed
+    first, *others = contents
+    change(path, f"UPDATE blob_part SET size_bytes = -1000 WHERE sha256 = '{first}'")  # Our own names.
+    assert dict(streamed(path, contents)) == {digest: contents[digest] for digest in others}
+
+
 def test_parts_in_another_order_than_their_packs_are_left_to_read(packed):
     """`compact` gives a part that it moves a pack with a higher id than the part behind it may have."""
     path, contents = packed
