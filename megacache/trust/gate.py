@@ -147,7 +147,8 @@ def untrusted(path: str | os.PathLike[str], reasons: tuple[str, ...], trust: Tru
     else:
         advice = (
             "load it with trust=True (--trust in a magic) if you know who made it; or have it signed "
-            "(`megacache sign`) by a key that you list (`megacache trust`); or take a copy with `cp`, once you know where it came from"
+            "(`megacache sign`) by a key that you list (`megacache trust`); "
+            "or take a copy with `cp`, once you know where it came from"
         )
     message = f"{path} is not loaded, since loading a cache runs its code: {'; '.join(reasons)}. What to do: {advice}"
     return UntrustedError(message, path=os.fspath(path), reasons=reasons)
