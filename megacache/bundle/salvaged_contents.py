@@ -130,7 +130,7 @@ class SalvagedContents(Mapping[str, bytes]):
     def _search_in(self, number: int, taken: set[tuple[int, int]], missing: list[str]) -> None:
         """Look for contents in one pack, where others end, one behind the other."""
         raw = self._looked_at(number)
-        self._left_tries_bytes = _TRIED_PER_BYTE * len(raw)
+        self._left_tries_bytes = _TRIED_PER_BYTE * (len(raw) + 1)
         for start in self._starts(number, raw, taken):
             at: int | None = start
             while at is not None:
@@ -139,27 +139,31 @@ class SalvagedContents(Mapping[str, bytes]):
     def _starts(self, number: int, raw: bytes, taken: set[tuple[int, int]]) -> list[int]:
         """Return where in a pack a content may begin: at the beginning, and where one ends and none is known to begin.
 
-        Of a content that nobody asks for, the digest itself may be damaged. Then it is one that is looked for.
+        A place that is not proven may be half right. Where nobody asks for its content, the digest itself may be false:
+        then it is the place of one that is looked for.
         """
         begins, starts = {begin for begin, _ in taken}, {0, *(end for _, end in taken)}
         pack_id, _ = self._salvage.packs[number]
         for digest, _, (_, offset, size_bytes) in self._places.get(pack_id, ()):
-            if digest in self._wanted:
+            if digest in self._pieces:
                 continue
             starts.add(offset + size_bytes)
-            self._left_tries_bytes -= max(size_bytes, 0)
-            is_there = self._left_tries_bytes >= 0 and _is_at(raw, offset, size_bytes, digest)
-            (begins if is_there else starts).add(offset)
-        return sorted(starts - begins)
+            is_proven = digest not in self._wanted and self._is_tried_at(raw, offset, size_bytes, digest)
+            (begins if is_proven else starts).add(offset)
+        return sorted(start for start in starts - begins if 0 <= start <= len(raw))
+
+    def _is_tried_at(self, raw: bytes, offset: int, size_bytes: int, digest: str) -> bool:
+        """Say whether a content is at a place, as long as not too much of the pack was hashed for that."""
+        self._left_tries_bytes -= max(size_bytes, 0) + 1
+        return self._left_tries_bytes >= 0 and _is_at(raw, offset, size_bytes, digest)
 
     def _found_at(self, number: int, raw: bytes, at: int, missing: list[str]) -> int | None:
         """Take the content that begins at a place of a pack, and return where it ends; None where there is none."""
         for index, digest in enumerate(missing):
             size_bytes = self._wanted[digest] or 0
-            self._left_tries_bytes -= size_bytes
             if self._left_tries_bytes < 0:
                 break
-            if _is_at(raw, at, size_bytes, digest):
+            if self._is_tried_at(raw, at, size_bytes, digest):
                 self._pieces[digest] = (Piece(number, at, size_bytes),)
                 # Next are tried those that were saved after it, which are most likely behind it.
                 missing[:] = missing[index + 1 :] + missing[:index]

@@ -53,6 +53,14 @@ def test_behind_a_content_that_nobody_asks_for_is_looked(packed):
     assert salvaged(packed) == {digest_of(each) for each in CONTENTS} - {digest_of(CONTENTS[2])}
 
 
+def test_behind_a_gap_a_place_is_tried_of_which_only_the_beginning_is_right(packed):
+    forgotten, behind = (digest_of(each) for each in CONTENTS[1:3])
+    execute(packed, "DELETE FROM artifact WHERE content_sha256 = ?", (forgotten,))
+    execute(packed, "DELETE FROM blob_part WHERE sha256 = ?", (forgotten,))
+    execute(packed, "UPDATE blob_part SET size_bytes = size_bytes - 16 WHERE sha256 = ?", (behind,))
+    assert salvaged(packed) == {digest_of(each) for each in CONTENTS} - {forgotten}
+
+
 def test_many_false_places_cost_little(packed, monkeypatch):
     """Each of them would have to be hashed to be believed."""
     hashed = 0
