@@ -1,12 +1,14 @@
 """The bundle: one SQLite file that holds sessions and artifacts, checked on every read, safe to open from anywhere.
 
 Layer: bundle. The class is in `bundle`; what its methods do in `append`, `verify`, `repair`, `compact`, `union` and
-`prune`; how far bundles hold the sessions of a process in `progress`; the tables in `rows`, the contents in `packs` and
-`frames`, which packs a save writes anew in `tail`, what is left of both in a damaged file in `pages` and `salvaged_*`,
-torch's container in `torch_format` and `exchange`. How the file is opened is in `connection` and `schema`, with every
-setting of SQLite's in `sqlite_file` and its errors in `sqlite_errors`; whether it may be written in `locks`, `journals`
-and `free_pages`, and who is next in `turns`; how it is read where SQLite cannot in `private_copy`, `copies` and
-`open_file`. Who signed it is in `signatures`. FORMAT.md tells the format.
+`prune`; how far bundles hold the sessions of a process in `progress`. The tables are in `rows`, the contents in
+`packs`, `parts` and `frames`; which packs a save writes anew in `tail`, and how in `repacking`; what is left of all that
+in a damaged file in `pages` and `salvaged_*`; torch's container in `torch_format` and `exchange`.
+
+How the file is opened is in `connection` and `schema`, with every setting of SQLite's in `sqlite_file` and its errors in
+`sqlite_errors`; whether it may be written in `locks`, `journals` and `free_pages`, and who is next in `turns`; how it is
+read beside SQLite in `open_file`, `file_kind`, `copies` and `private_copy`. Who signed it is in `signatures`. FORMAT.md
+tells the format.
 """
 
 from __future__ import annotations
