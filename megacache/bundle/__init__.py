@@ -2,13 +2,13 @@
 
 Layer: bundle. The class is in `bundle`; what its methods do in `append`, `verify`, `repair`, `compact`, `union` and
 `prune`; how far bundles hold the sessions of a process in `progress`. The tables are in `rows`, the contents in
-`packs`, `parts` and `frames`; which packs a save writes anew in `tail`, and how in `repacking`; what is left of all that
-in a damaged file in `pages` and `salvaged_*`; torch's container in `torch_format` and `exchange`.
+`packs`, `parts` and `frames`; which packs a save writes anew in `tail`, and how in `repacking`; what is left of all
+that in a damaged file in `pages` and `salvaged_*`; torch's container in `torch_format` and `exchange`.
 
-How the file is opened is in `connection` and `schema`, with every setting of SQLite's in `sqlite_file` and its errors in
-`sqlite_errors`; whether it may be written in `locks`, `journals` and `free_pages`, and who is next in `turns`; how it is
-read beside SQLite in `open_file`, `file_kind`, `copies` and `private_copy`. Who signed it is in `signatures`. FORMAT.md
-tells the format.
+How the file is opened is in `connection` and `schema`, with every setting of SQLite's in `sqlite_file` and its errors
+in `sqlite_errors`; whether it may be written in `locks`, `journals` and `free_pages`, and who is next in `turns`; how
+it is read beside SQLite in `open_file`, `file_kind`, `copies` and `private_copy`. Who signed it is in `signatures`.
+FORMAT.md tells the format.
 """
 
 from __future__ import annotations
