@@ -35,6 +35,14 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [each for each in items if each not in left_out]
 
 
+@pytest.fixture
+def config(tmp_path, monkeypatch) -> Path:
+    """Where the user's list of keys is, in this test."""
+    folder = tmp_path / "config"
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
+    return folder
+
+
 ANOTHER_WRITER = """
 import sqlite3, sys
 

@@ -1,33 +1,20 @@
 """The command: what each prints, its JSON, its exit code; and how quick it is without torch."""
 
-import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from command import run, run_json
 
 from megacache.bundle import Bundle
-from megacache.cli import app
 from megacache.recording import Recording
 from samples import COLD, large_recording, small_recording
 
 LOGS = Path(__file__).parent / "traces" / "torch-2.13.0"
 
 HOUSE = Path(__file__).parents[1]
-
-
-def run(*arguments: object, expect: int = 0):
-    """Run one command in this process and return what it printed."""
-    result = CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
-    assert result.exit_code == expect, result.output
-    return result
-
-
-def run_json(*arguments: object, expect: int = 0):
-    return json.loads(run(*arguments, "--json", expect=expect).stdout)
 
 
 def run_process(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -8,24 +8,16 @@ import sys
 from pathlib import Path
 
 import pytest
+from command import run, run_json
 from typer.testing import CliRunner
 
 from megacache.bundle import Bundle
 from megacache.cli import app
 from samples import COLD, small_recording
 
+pytestmark = pytest.mark.usefixtures("config")
+
 HOUSE = Path(__file__).parents[1]
-
-
-def run(*arguments: object, expect: int = 0):
-    """Run one command in this process and return what it printed."""
-    result = CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
-    assert result.exit_code == expect, result.output
-    return result
-
-
-def run_json(*arguments: object, expect: int = 0):
-    return json.loads(run(*arguments, "--json", expect=expect).stdout)
 
 
 def damage(path: Path) -> Path:
@@ -34,12 +26,6 @@ def damage(path: Path) -> Path:
     content[content.index(b"\x28\xb5\x2f\xfd") + 16] ^= 0xFF
     path.write_bytes(content)
     return path
-
-
-@pytest.fixture(autouse=True)
-def config(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    return tmp_path / "config"
 
 
 @pytest.fixture

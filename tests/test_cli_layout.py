@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from command import run
 from typer.main import get_command
 from typer.testing import CliRunner
 
@@ -18,13 +19,6 @@ from samples import small_recording
 
 README = (Path(megacache.__file__).parents[1] / "README.md").read_text()
 COMMANDS = get_command(app).commands
-
-
-def run(*arguments: object, expect: int = 0):
-    """Run one command in this process and return what it printed."""
-    result = CliRunner().invoke(app, [str(each) for each in arguments], catch_exceptions=False)
-    assert result.exit_code == expect, result.output
-    return result
 
 
 def saved(path: Path, recording: Recording, contents: dict[str, bytes]) -> Path:

@@ -1,7 +1,6 @@
 """The commands about trust: keygen, sign, trust, verify --signed; and what merge and import say of what they took."""
 
 import getpass
-import json
 import os
 import shutil
 import socket
@@ -9,29 +8,13 @@ import stat
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner
+from command import run, run_json
 
 from megacache.bundle import Bundle
-from megacache.cli import app
 from megacache.trust.trusted_keys import trusted_keys
 from samples import WARM, small_recording
 
-
-def run(*arguments: object, expect: int = 0, typed: str = ""):
-    """Run one command in this process and return what it printed."""
-    result = CliRunner().invoke(app, [str(each) for each in arguments], input=typed, catch_exceptions=False)
-    assert result.exit_code == expect, result.output
-    return result
-
-
-def run_json(*arguments: object, expect: int = 0):
-    return json.loads(run(*arguments, "--json", expect=expect).stdout)
-
-
-@pytest.fixture(autouse=True)
-def config(tmp_path, monkeypatch) -> Path:
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    return tmp_path / "config"
+pytestmark = pytest.mark.usefixtures("config")
 
 
 @pytest.fixture

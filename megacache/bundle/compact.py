@@ -9,12 +9,11 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from megacache.bundle import frames, rows
+from megacache.bundle import frames, rows, schema
 from megacache.bundle.connection import vacuum, writing
 from megacache.bundle.packs import PackReader, PackWriter
 from megacache.bundle.references import forget, referenced
 from megacache.bundle.repacking import Repacking
-from megacache.errors import CorruptBundleError
 from megacache.views.units import count, format_bytes
 
 
@@ -73,18 +72,10 @@ def drop_unreferenced(connection: sqlite3.Connection, path: Path) -> None:
             SQLite finds the file damaged: where it misses rows that are there, it would not write them anew.
         sqlite3.Error: When the bundle cannot be written.
     """
-    _check_structure(connection, path)
+    schema.check_structure(connection, path, with_indexes=True)
     rows.check(connection, str(path))
     stored = {digest for (digest,) in connection.execute("SELECT sha256 FROM blob")}
     forget(connection, stored - referenced(connection))
-
-
-def _check_structure(connection: sqlite3.Connection, path: Path) -> None:
-    """Have SQLite check every page, and each index against its table."""
-    (finding,) = connection.execute("PRAGMA integrity_check(1)").fetchone()
-    if finding != "ok":
-        message = f"{path} is damaged ({finding}): take another copy of it, or run `megacache repair`"
-        raise CorruptBundleError(message, path=str(path), problems=(str(finding),))
 
 
 def rewrite_gaps(connection: sqlite3.Connection, reader: PackReader) -> None:

@@ -74,10 +74,7 @@ def upgrade(connection: sqlite3.Connection, path: Path) -> None:
     """
     if row_digests.has_digests(connection):
         return
-    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
-    if finding != "ok":
-        message = f"{path} is damaged ({finding}): take another copy of it, or run `megacache repair`"
-        raise CorruptBundleError(message, path=str(path), problems=(str(finding),))
+    check_structure(connection, path)
     rows.read(connection, no_content, str(path))
     for table in TABLES:
         connection.execute(f'ALTER TABLE "{table.name}" ADD COLUMN {row_digests.COLUMN} INTEGER')
@@ -113,6 +110,24 @@ def check(connection: sqlite3.Connection, path: Path) -> int:
         message = f"{path} is damaged: {'; '.join(problems)}; take another copy of it, or run `megacache repair`"
         raise CorruptBundleError(message, path=str(path), problems=problems)
     return int(version)
+
+
+def check_structure(connection: sqlite3.Connection, path: Path, *, with_indexes: bool = False) -> None:
+    """Have SQLite look through the whole file.
+
+    Args:
+        connection: The file's, in a transaction.
+        path: The file, named in messages.
+        with_indexes: Compare each index with its table, too.
+
+    Raises:
+        CorruptBundleError: When it finds damage.
+        sqlite3.Error: When the file cannot be read.
+    """
+    (finding,) = connection.execute(f"PRAGMA {'integrity' if with_indexes else 'quick'}_check(1)").fetchone()
+    if finding != "ok":
+        message = f"{path} is damaged ({finding}): take another copy of it, or run `megacache repair`"
+        raise CorruptBundleError(message, path=str(path), problems=(str(finding),))
 
 
 def _statements() -> list[str]:

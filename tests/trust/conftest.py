@@ -16,11 +16,8 @@ NOBODY = 65534
 
 
 @pytest.fixture(autouse=True)
-def config(tmp_path, monkeypatch) -> Path:
-    """Where the user's list of keys is, in this test."""
-    folder = tmp_path / "config"
-    monkeypatch.setenv("XDG_CONFIG_HOME", str(folder))
-    return folder
+def own_config(config) -> None:
+    """No test here sees the list of the user who runs it."""
 
 
 @pytest.fixture
