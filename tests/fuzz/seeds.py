@@ -5,9 +5,11 @@ Torch's own bytes are made by torch, in a process of its own; the rest needs no 
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -103,10 +105,14 @@ def _made_containers() -> Iterator[bytes]:
 
 def _containers_of_torch(folder: Path, python: str) -> Iterator[bytes]:
     """Yield what torch saves, whole and each artifact for itself."""
-    if not folder.is_dir():
-        folder.mkdir(parents=True)
+    if not (folder / "twice.torch").is_file():  # which is written last
+        folder.mkdir(parents=True, exist_ok=True)
         program = TESTS / "programs" / "torch_saves.py"
-        subprocess.run([python, str(program), str(folder)], check=True, cwd=folder, stdout=subprocess.DEVNULL)
+        # What torch finds in a cache that others filled, it may not save.
+        with tempfile.TemporaryDirectory() as cache:
+            environment = {**os.environ, "TORCHINDUCTOR_CACHE_DIR": cache}
+            command = [python, str(program), str(folder)]
+            subprocess.run(command, check=True, cwd=folder, stdout=subprocess.DEVNULL, env=environment)
     for path in sorted(folder.glob("*.torch")):
         data = path.read_bytes()
         yield data
